@@ -1,0 +1,20 @@
+"""The classes that a user may subclass, and the seams that we fill ourselves."""
+
+from mmar_automl.api.controller import Controller
+from mmar_automl.api.executor import Executor, JobFailed
+from mmar_automl.api.handler import Handler
+from mmar_automl.api.launcher import Handle, JobCommand, Launcher, ProcessState
+from mmar_automl.api.scheduler import Scheduler, Worker
+
+__all__ = [
+    "Controller",
+    "Executor",
+    "Handle",
+    "Handler",
+    "JobCommand",
+    "JobFailed",
+    "Launcher",
+    "ProcessState",
+    "Scheduler",
+    "Worker",
+]

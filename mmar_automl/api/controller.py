@@ -1,0 +1,34 @@
+"""Who proposes: the class that a search strategy subclasses."""
+
+from __future__ import annotations
+
+import abc
+
+from mmar_automl.defs import Context, Outcome, Recommendation, SearchSpace
+
+
+class Controller(abc.ABC):
+    """A search strategy. All calls come from the engine's thread, one at a time.
+
+    Subclasses are constructed with the `args` of their component in `config_automl.json`.
+    A controller always sees higher-is-better.
+    """
+
+    @abc.abstractmethod
+    def set_search_space(self, space: SearchSpace, ctx: Context) -> None:
+        """Keep the space; called once, first. Raise, or ask `ctx` to stop, if it is unfit."""
+
+    @abc.abstractmethod
+    def initial_recommendation(self, ctx: Context) -> list[Recommendation]:
+        """The first configurations; called once. An empty list ends the search at once."""
+
+    @abc.abstractmethod
+    def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
+        """More configurations, or none, given what came of one; called after every job."""
+
+    def shutdown(self, ctx: Context) -> None:
+        """Release what is held; called once, last."""
+
+    def describe(self) -> str:
+        """One line for the start of a run: the budget, and why these jobs."""
+        return type(self).__name__

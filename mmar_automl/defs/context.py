@@ -1,0 +1,114 @@
+"""The bag of properties that plug-ins see, and the keys in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class ContextKey:
+    """The keys that Clara names, with Clara's values: user code also writes the raw strings."""
+
+    CONCRETE_SEARCH_VALUE = "_concreteSearchValue"
+    GPUS = "_gpus"
+    JOB_NAME = "_jobName"
+    JOB_STATUS = "_jobStatus"
+    NUM_WORKERS = "_numWorkers"
+    PROCESS_EXIT_STATUS = "_processExitStatus"
+    RECOMMENDATION = "_recommendation"
+    RECOMMENDATIONS = "_recommendations"
+    SCORE = "_score"
+    SEARCH_SPACE = "_searchSpace"
+    TRACE_DEST_FILE = "_traceDestFile"
+    TRACE_DEST_TYPE = "_traceDestType"
+
+    # What ours add. OUTCOME is the honest form of SCORE and JOB_STATUS.
+    AUTOML_ROOT = "_automlRoot"
+    JOB_MMAR_ROOT = "_jobMmarRoot"
+    JOB_START_TIME = "_jobStartTime"
+    MMAR = "_mmar"
+    NAMED_VALUES = "_namedValues"
+    OUTCOME = "_outcome"
+    RUN_ID = "_runId"
+    RUN_OUTCOME = "_runOutcome"
+    WORKER_NAME = "_workerName"
+    WORKERS = "_workers"
+
+
+class Context:
+    """Properties with live inheritance: a read falls through to the parent, a write stays here.
+
+    `stop_work` reaches the outermost context whichever one it is called on. Safe to use from
+    several threads.
+    """
+
+    def __init__(self, parent: Context | None = None) -> None:
+        self._parent = parent
+        self._props: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._stop: tuple[str, str] | None = None
+        self._on_stop: Callable[[str, str], None] | None = None
+        self._on_trace: Callable[[str, str, bool], None] | None = None
+
+    def get_prop(self, key: str, default: Any = None) -> Any:
+        """The value of `key` here or in the nearest parent that has it."""
+        with self._lock:
+            if key in self._props:
+                return self._props[key]
+        return default if self._parent is None else self._parent.get_prop(key, default)
+
+    def set_prop(self, key: str, value: Any) -> None:
+        """Set `key` here; parents do not see it."""
+        with self._lock:
+            self._props[key] = value
+
+    def stop_work(self, issuer: object, msg: str) -> None:
+        """Ask the engine to end the search: nothing new starts, running jobs finish."""
+        root = self._root()
+        with root._lock:
+            first = root._stop is None
+            if first:
+                root._stop = (_name_of(issuer), msg)
+        if first and root._on_stop is not None:
+            root._on_stop(_name_of(issuer), msg)
+
+    ask_to_stop = stop_work
+
+    def stop_work_asked(self) -> bool:
+        """Whether anyone has called `stop_work`."""
+        return self._root()._stop is not None
+
+    def get_stop_message(self) -> str | None:
+        """The reason given to the first `stop_work`."""
+        stop = self._root()._stop
+        return None if stop is None else stop[1]
+
+    def exception_occurred(self, issuer: object, msg: str | None = None) -> None:
+        """Report a fault that should end the search."""
+        self.stop_work(issuer, msg or "an exception occurred")
+
+    def trace(self, issuer: object, msg: str, print_to_console: bool = False) -> None:
+        """Write a line to the run's trace, and to the console if asked."""
+        root = self._root()
+        if root._on_trace is not None:
+            root._on_trace(_name_of(issuer), msg, print_to_console)
+
+    def connect(
+        self,
+        *,
+        on_stop: Callable[[str, str], None] | None = None,
+        on_trace: Callable[[str, str, bool], None] | None = None,
+    ) -> None:
+        """Wire the outermost context to whoever listens; called once, where the run is built."""
+        if on_stop is not None:
+            self._on_stop = on_stop
+        if on_trace is not None:
+            self._on_trace = on_trace
+
+    def _root(self) -> Context:
+        return self if self._parent is None else self._parent._root()
+
+
+def _name_of(issuer: object) -> str:
+    return issuer if isinstance(issuer, str) else type(issuer).__name__

@@ -1,0 +1,69 @@
+"""What a controller proposes, and what came of it."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+from mmar_automl.defs.job import FailureClass, JobState
+from mmar_automl.defs.space import SearchResult
+
+NO_SCORE = -1000000.0
+"""Clara's number for "no validation value". Only Clara plug-ins see it, never a report."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A configuration to try. Ids are chosen by the controller and are unique in a run."""
+
+    id: int
+    result: SearchResult
+
+
+class Status(enum.Enum):
+    """How a job stands, in Clara's words; plug-ins read it under `ContextKey.JOB_STATUS`."""
+
+    NOT_STARTED = "not_started"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    TIMEOUT = "timeout"
+
+
+def finite(value: object) -> float | None:
+    """`value` as a score: a finite float, or None for NaN, inf, text, booleans and nothing."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one recommendation. Higher is better; `value` is None without a finite score."""
+
+    recommendation_id: int
+    job_name: str
+    state: JobState
+    value: float | None = None
+    failure: FailureClass | None = None
+    message: str = ""
+    exit_status: int | None = None
+    epoch: int | None = None
+    metric: str | None = None
+
+    @property
+    def score(self) -> float:
+        """The score as Clara plug-ins expect it: `NO_SCORE` where there is none."""
+        return NO_SCORE if self.value is None else self.value
+
+    @property
+    def status(self) -> Status:
+        """The state in Clara's words."""
+        if self.state is JobState.FAILED:
+            return Status.FAILED
+        if self.state in (JobState.INTERRUPTED, JobState.PRUNED, JobState.DROPPED):
+            return Status.ABORTED
+        return Status.COMPLETED if self.state.ended else Status.RUNNING

@@ -1,0 +1,178 @@
+"""A JSON file together with where everything stands in it.
+
+`json` gives values without places, and keeps the last of two equal keys in silence. A second,
+linear pass over the text finds the line of every value and every key that stands twice.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mmar_automl.errors import JsonPath, Problem
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+@dataclass(frozen=True)
+class JsonSource:
+    """A JSON file as read: the value, the line of each JSON path, and what was odd about it."""
+
+    file: Path
+    data: Any
+    lines: dict[JsonPath, int]
+    problems: tuple[Problem, ...] = ()
+    """Oddities found while reading: duplicate keys, a byte order mark, Windows line ends."""
+
+    def line(self, path: JsonPath) -> int | None:
+        """The line of a JSON path, or of the nearest thing around it that exists."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+
+class UnreadableJson(Exception):
+    """The file is no JSON; `problem` says where and why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def read_json(file: Path) -> JsonSource:
+    """Read a JSON file; raises `UnreadableJson` with line and column, or `OSError`.
+
+    A byte order mark and Windows line ends are accepted and mentioned.
+    """
+    raw = file.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UnreadableJson(
+            _error(file, line, f"not UTF-8: byte {raw[error.start]:#04x}", "save the file as UTF-8")
+        ) from None
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        message = f"not valid JSON: {error.msg} (column {error.colno})"
+        raise UnreadableJson(_error(file, error.lineno, message, _mend(text, error))) from None
+    except _NotStrict as error:
+        at = text.find(error.constant)
+        message = f"not valid JSON: {error.constant} is not a JSON number"
+        raise UnreadableJson(_error(file, text.count("\n", 0, at) + 1, message)) from None
+    except RecursionError:
+        raise UnreadableJson(_error(file, 1, "nested too deeply to be read")) from None
+    lines, duplicates = _locate(text)
+    problems = [
+        Problem(
+            severity="warning" if not re.search("[^\\W_]", str(path[-1])) else "error",
+            file=str(file),
+            line=second,
+            path=path,
+            message=f"the key {path[-1]!r} stands twice, on lines {first} and {second}",
+            hint="only the last one would count; delete one",
+        )
+        for path, first, second in duplicates
+    ]
+    if raw.startswith(b"\xef\xbb\xbf"):
+        problems.append(_warning(file, "starts with a byte order mark", "harmless; it is ignored"))
+    if b"\r\n" in raw:
+        problems.append(_warning(file, "has Windows line ends", "harmless in JSON"))
+    return JsonSource(file, data, lines, tuple(problems))
+
+
+class _NotStrict(Exception):
+    def __init__(self, constant: str) -> None:
+        self.constant = constant
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise _NotStrict(constant)
+
+
+def _error(file: Path, line: int, message: str, hint: str = "") -> Problem:
+    return Problem(severity="error", file=str(file), line=line, message=message, hint=hint)
+
+
+def _warning(file: Path, message: str, hint: str) -> Problem:
+    return Problem(severity="warning", file=str(file), line=1, message=message, hint=hint)
+
+
+def _mend(text: str, error: json.JSONDecodeError) -> str:
+    """A guess at what the author meant, from the characters around the fault."""
+    before = text[: error.pos].rstrip()
+    after = text[error.pos : error.pos + 1]
+    if not text.strip():
+        return "the file is empty"
+    if before.endswith(",") and (after in "}]" or "property name" in error.msg):
+        return "take out the comma before it" if after in "}]" else "keys stand in double quotes"
+    if after == "'":
+        return "JSON strings stand in double quotes"
+    if "delimiter" in error.msg:
+        return "a comma is missing before it"
+    if text.startswith(("//", "#", "/*"), error.pos):
+        return 'JSON has no comments; a key such as "__note" is ignored'
+    return ""
+
+
+@dataclass
+class _Frame:
+    """An object or list that is open; `step` is the key or index of the value to come."""
+
+    path: JsonPath
+    keys: dict[str, int] | None
+    step: str | int | None
+
+
+def _locate(text: str) -> tuple[dict[JsonPath, int], list[tuple[JsonPath, int, int]]]:
+    """The line of each path, and (path, first line, second line) of each repeated key.
+
+    `text` is valid JSON, so the tokens need no checking.
+    """
+    newlines = [match.start() for match in re.finditer("\n", text)]
+    lines: dict[JsonPath, int] = {}
+    duplicates: list[tuple[JsonPath, int, int]] = []
+    frames: list[_Frame] = []
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        line = _line_of(match.start(), newlines)
+        frame = frames[-1] if frames else None
+        if token in ("}", "]"):
+            frames.pop()
+        elif token == ":":
+            pass
+        elif token == ",":
+            assert frame is not None
+            frame.step = None if isinstance(frame.step, str) else _next(frame.step)
+        elif frame is not None and frame.keys is not None and frame.step is None:
+            key = json.loads(token)
+            member = (*frame.path, key)
+            if key in frame.keys:
+                duplicates.append((member, frame.keys[key], line))
+            frame.keys[key] = lines[member] = line
+            frame.step = key
+        else:
+            path: JsonPath = ()
+            if frame is not None and frame.step is not None:
+                path = (*frame.path, frame.step)
+            lines.setdefault(path, line)
+            if token == "{":
+                frames.append(_Frame(path, {}, None))
+            elif token == "[":
+                frames.append(_Frame(path, None, 0))
+    return lines, duplicates
+
+
+def _next(step: int | None) -> int:
+    assert step is not None
+    return step + 1
+
+
+def _line_of(offset: int, newlines: Sequence[int]) -> int:
+    return bisect.bisect_left(newlines, offset) + 1
