@@ -4,29 +4,42 @@ from mmar_automl.defs.context import Context, ContextKey
 from mmar_automl.defs.job import MOVES, FailureClass, JobState, RunState
 from mmar_automl.defs.recommendation import NO_SCORE, Outcome, Recommendation, Status, finite
 from mmar_automl.defs.space import (
+    ALWAYS,
+    NEVER,
+    AllOf,
+    AnyOf,
     Arg,
     Choices,
+    Condition,
     Domain,
     FloatRange,
     IntRange,
+    Is,
     Json,
     Parameter,
     SearchResult,
     SearchSpace,
     Value,
+    keys_of,
 )
 
 __all__ = [
+    "ALWAYS",
     "MOVES",
+    "NEVER",
     "NO_SCORE",
+    "AllOf",
+    "AnyOf",
     "Arg",
     "Choices",
+    "Condition",
     "Context",
     "ContextKey",
     "Domain",
     "FailureClass",
     "FloatRange",
     "IntRange",
+    "Is",
     "JobState",
     "Json",
     "Outcome",
@@ -38,4 +51,5 @@ __all__ = [
     "Status",
     "Value",
     "finite",
+    "keys_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Union
 
 from mmar_automl.errors import JsonPath
@@ -63,16 +64,57 @@ class Arg:
     alias: str | None = None
 
 
+@dataclass(frozen=True)
+class Is:
+    """True if the parameter `key` is active and its value is among `accepted`.
+
+    `accepted` holds indices for `Choices` and numbers for a range. `otherwise` is the answer
+    where that parameter is inactive or has no value: then what stands in the config decides.
+    """
+
+    key: str
+    accepted: frozenset[Value]
+    otherwise: bool = False
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """True if every part is; the empty one is always true."""
+
+    parts: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """True if some part is; the empty one is never true."""
+
+    parts: tuple[Condition, ...] = ()
+
+
+Condition = Union[Is, AllOf, AnyOf]
+"""When a parameter is active, as a formula over the values of other parameters."""
+
+ALWAYS = AllOf()
+NEVER = AnyOf()
+
+
+def keys_of(condition: Condition) -> frozenset[str]:
+    """The parameters that a condition asks for."""
+    if isinstance(condition, Is):
+        return frozenset({condition.key})
+    return frozenset().union(*(keys_of(part) for part in condition.parts))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """One entry of a search section: one decision of the controller, for one or more args.
 
     `key` is Clara's parameter range locator (PRL), unique in the space; `names` are the readable
-    names, one for each arg (`learning_rate`, `RandFlipd.prob`). `component` is the JSON path of
-    the component, empty at first level; `source` that of the search entry. `default` is the value
-    that stands in the base config, as a proposed value, or None where it is outside the domain.
-    `when` maps the readable name of another parameter to the values under which this one is
-    active; all of them must hold.
+    names, one for each arg (`learning_rate`, `RandFlipd.prob`). `label` is the entry's `domain`.
+    `component` is the JSON path of the component, empty at first level; `source` that of the
+    search entry. `default` is the value that stands in the base config, as a proposed value, or
+    None where it is outside the domain. `active` says under which values of the others this one
+    has any effect: its component is enabled, and the entry's `when` holds.
     """
 
     key: str
@@ -83,7 +125,9 @@ class Parameter:
     component: JsonPath
     source: JsonPath
     default: Value | None = None
+    active: Condition = ALWAYS
     when: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    """The entry's own `when`, as written, for people to read; `active` contains it."""
 
     @property
     def type(self) -> str:
@@ -129,10 +173,34 @@ class SearchSpace:
 
     def __getitem__(self, key: str) -> Parameter:
         """The parameter of a PRL; raises `KeyError`."""
-        for parameter in self.parameters:
-            if parameter.key == key:
-                return parameter
-        raise KeyError(key)
+        return self._by_key[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key
+
+    @cached_property
+    def _by_key(self) -> dict[str, Parameter]:
+        return {parameter.key: parameter for parameter in self.parameters}
+
+    def active(self, values: Mapping[str, Value]) -> frozenset[str]:
+        """The keys of the parameters that have an effect, given these values.
+
+        A parameter that `values` leaves out is not among them: its effect is the config's own.
+        """
+        evaluation = _Evaluation(self._by_key, values)
+        return frozenset(key for key in self._by_key if evaluation.is_active(key))
+
+    def holds(self, condition: Condition, values: Mapping[str, Value]) -> bool:
+        """Whether a condition is true, given these values."""
+        return _Evaluation(self._by_key, values).holds(condition)
+
+    def effective(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """`values` without the inactive ones, in the space's order: what a job is made of.
+
+        Two proposals are the same configuration if and only if this is equal for both.
+        """
+        active = self.active(values)
+        return {key: values[key] for key in self._by_key if key in active}
 
     @property
     def targets(self) -> dict[str, list[Any]]:
@@ -143,6 +211,31 @@ class SearchSpace:
             else [parameter.domain]
             for parameter in self.parameters
         }
+
+
+class _Evaluation:
+    """Which parameters are active under one set of values, each asked once."""
+
+    def __init__(self, parameters: Mapping[str, Parameter], values: Mapping[str, Value]) -> None:
+        self._parameters = parameters
+        self._values = values
+        self._known: dict[str, bool] = {}
+
+    def is_active(self, key: str) -> bool:
+        if key not in self._known:
+            # A parameter that hangs on itself, through others, counts as active meanwhile.
+            self._known[key] = key in self._values
+            self._known[key] = key in self._values and self.holds(self._parameters[key].active)
+        return self._known[key]
+
+    def holds(self, condition: Condition) -> bool:
+        if isinstance(condition, AllOf):
+            return all(self.holds(part) for part in condition.parts)
+        if isinstance(condition, AnyOf):
+            return any(self.holds(part) for part in condition.parts)
+        if condition.key in self._values and self.is_active(condition.key):
+            return self._values[condition.key] in condition.accepted
+        return condition.otherwise
 
 
 @dataclass(frozen=True)
@@ -158,6 +251,14 @@ class SearchResult:
     def dump(self) -> str:
         """One line for a log."""
         return ", ".join(f"{key}={value!r}" for key, value in self.values.items())
+
+    def named(self) -> dict[str, Json]:
+        """Readable name → JSON value of every active parameter: what people see of a job."""
+        named: dict[str, Json] = {}
+        for key, value in self.space.effective(self.values).items():
+            parameter = self.space[key]
+            named.update(zip(parameter.names, parameter.values(value), strict=True))
+        return named
 
     def concrete(self) -> dict[str, Json]:
         """Clara's CONCRETE_SEARCH_VALUE: PRL → the chosen list for an enum, the number else."""

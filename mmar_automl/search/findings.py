@@ -1,0 +1,38 @@
+"""What is wrong with a config, collected while it is read, to be told all at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from mmar_automl.errors import JsonPath, Problem
+
+
+class Findings:
+    """A list of problems that knows how many are errors. File and line are added by `validate`."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.errors = 0
+
+    def error(self, path: JsonPath, value: Any, message: str, hint: str = "") -> None:
+        """Something that must be mended before a search can start."""
+        self.errors += 1
+        self.problems.append(
+            Problem(severity="error", path=path, value=value, message=message, hint=hint)
+        )
+
+    def warning(self, path: JsonPath, value: Any, message: str, hint: str = "") -> None:
+        """Something accepted that its author may not have meant."""
+        self.problems.append(
+            Problem(severity="warning", path=path, value=value, message=message, hint=hint)
+        )
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """`did you mean 'x'?` for the candidate that looks most like `word`, or nothing."""
+    known = list(candidates)
+    lowered = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f"did you mean {lowered[close[0]]!r}?" if close else ""
