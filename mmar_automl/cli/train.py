@@ -1,0 +1,128 @@
+"""`mmar-automl train`: Clara's train app. torch and MONAI load only once it runs."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmar_automl.errors import BadInput, ConfigProblems, MmarAutomlError, format_path
+from mmar_automl.mmar.environment import parse_set
+from mmar_automl.mmar.layout import MmarLayout
+
+SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("train", context_settings=SETTINGS)(train)
+
+
+def train(
+    context: typer.Context,
+    mmar: Annotated[Path, typer.Option("--mmar", "-m", help="The MMAR's folder.")],
+    train_config: Annotated[
+        str, typer.Option("--train_config", "-c", help="Training config, relative to the MMAR.")
+    ] = "config/config_train.json",
+    env: Annotated[
+        str, typer.Option("--env", "-e", help="Environment file, relative to the MMAR.")
+    ] = "config/environment.json",
+    log_config: Annotated[
+        str | None,
+        typer.Option("--log_config", "-l", help="Python logging config, relative to the MMAR."),
+    ] = None,
+    write_train_stats: Annotated[
+        bool,
+        typer.Option(
+            "--write_train_stats",
+            help="Write models/train_stats.json and models/progress.jsonl, which a search reads.",
+        ),
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE ...",
+            help="Variables that outrank config and environment; any number of words may follow.",
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of a user's mistake, too.")
+    ] = False,
+) -> None:
+    """Train an MMAR with its config, on today's MONAI.
+
+    Exits with 0, with 2 for a mistake in the MMAR's files, with 1 if the training fails.
+    """
+    strange = [word for word in context.args if word.startswith("-") and "=" not in word[:2]]
+    if strange:
+        typer.echo(f"no such option: {strange[0]}", err=True)
+        raise typer.Exit(2)
+    try:
+        configure_logging(mmar, log_config)
+        from mmar_automl.trainer.run import Request, append_to_path
+        from mmar_automl.trainer.run import train as run
+
+        root = mmar.resolve()
+        # PYTHONPATH may have put the MMAR's own Python in front of torch's and MONAI's imports.
+        append_to_path(MmarLayout(root).custom)
+        run(
+            Request(
+                root=root,
+                config=train_config,
+                environment=env,
+                overrides=parse_set([*(set_ or []), *context.args]),
+                write_stats=write_train_stats,
+            )
+        )
+    except MmarAutomlError as error:
+        if debug:
+            raise
+        print_fault(error)
+        raise typer.Exit(error.exit_code) from None
+
+
+def configure_logging(mmar: Path, log_config: str | None) -> None:
+    """Log as the MMAR's `resources/log.config` says, or plainly to stdout without one."""
+    file = mmar / (log_config or "resources/log.config")
+    if not mmar.is_dir():
+        raise BadInput(f"{mmar} is no directory")
+    if not file.is_file():
+        if log_config:
+            raise BadInput(f"{file} does not exist")
+        logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+        return
+    try:
+        logging.config.fileConfig(file, disable_existing_loggers=False)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise BadInput(f"{file} is no logging config: {error}") from None
+
+
+def print_fault(error: MmarAutomlError) -> None:
+    """A user's mistake on stderr: each problem on a line, with file, line, place and mend."""
+    if not isinstance(error, ConfigProblems):
+        hint = f"\n  {error.hint}" if isinstance(error, BadInput) and error.hint else ""
+        typer.echo(f"{error}{hint}", err=True)
+        return
+    for problem in error.problems:
+        line = f":{problem.line}" if problem.line else ""
+        place = f": {format_path(problem.path)}" if problem.path else ""
+        typer.echo(f"{problem.severity}: {problem.file}{line}{place}: {problem.message}", err=True)
+        if problem.hint:
+            typer.echo(f"  {problem.hint}", err=True)
+    typer.echo(str(error), err=True)
+
+
+def main() -> None:
+    """`python -m mmar_automl.cli.train`: this command alone."""
+    app = typer.Typer(add_completion=False)
+    register(app)
+    app()
+
+
+if __name__ == "__main__":
+    main()
