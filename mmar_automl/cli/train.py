@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from mmar_automl.errors import BadInput, ConfigProblems, MmarAutomlError, format_path
 from mmar_automl.mmar.environment import parse_set
 from mmar_automl.mmar.layout import MmarLayout
 
-SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+class _SetTakesMany(TyperCommand):
+    """`--set a=1 b=2 c`: as many words as follow, none included, as in Clara's scripts."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        setting = False
+        for word in args:
+            if setting and not word.startswith("-"):
+                spread += ["--set", word]
+            elif word == "--set":
+                setting = True
+            else:
+                setting = False
+                spread.append(word)
+        return super().parse_args(ctx, spread)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("train", context_settings=SETTINGS)(train)
+    app.command("train", cls=_SetTakesMany)(train)
 
 
 def train(
-    context: typer.Context,
     mmar: Annotated[Path, typer.Option("--mmar", "-m", help="The MMAR's folder.")],
     train_config: Annotated[
         str, typer.Option("--train_config", "-c", help="Training config, relative to the MMAR.")
@@ -58,10 +74,9 @@ def train(
 
     Exits with 0, with 2 for a mistake in the MMAR's files, with 1 if the training fails.
     """
-    strange = [word for word in context.args if word.startswith("-") and "=" not in word[:2]]
-    if strange:
-        typer.echo(f"no such option: {strange[0]}", err=True)
-        raise typer.Exit(2)
+    # A search stops a job by SIGTERM; whoever started us may have left a signal ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     try:
         configure_logging(mmar, log_config)
         from mmar_automl.trainer.run import Request, append_to_path
@@ -75,7 +90,7 @@ def train(
                 root=root,
                 config=train_config,
                 environment=env,
-                overrides=parse_set([*(set_ or []), *context.args]),
+                overrides=parse_set(set_ or []),
                 write_stats=write_train_stats,
             )
         )

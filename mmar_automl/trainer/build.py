@@ -145,7 +145,7 @@ def _explained(built: Built, id: str, error: Exception) -> CannotBuild:
     at = _id_at_work(error) or id
     path, origin = _origin(built.translation, at)
     where = format_path(built.blame(error) or path)
-    args = built.translation.bundle
+    args: Any = built.translation.bundle
     for step in origin.split("::") if origin else ():
         args = args[int(step)] if isinstance(args, list) else args[step]
     name = str(args.get("_target_", "")).rpartition(".")[2] if isinstance(args, dict) else at

@@ -13,7 +13,7 @@ from typing import Any
 
 Args = dict[str, Any]
 
-RENAMED = {
+RENAMED: dict[str, tuple[str, Args]] = {
     "AddChannel": ("EnsureChannelFirst", {"channel_dim": "no_channel"}),
     "AddChanneld": ("EnsureChannelFirstd", {"channel_dim": "no_channel"}),
     "AsChannelFirst": ("EnsureChannelFirst", {"channel_dim": -1}),
@@ -87,7 +87,7 @@ def modernise(name: str, args: Args, accepted: Callable[[str], tuple[str, ...] |
     args = dict(args)
     changes: list[str] = []
     plain = canonical(name)
-    if plain in RENAMED and accepted(name) is None or plain in ("ToTensor", "ToTensord"):
+    if (plain in RENAMED and accepted(name) is None) or plain in ("ToTensor", "ToTensord"):
         new, implied = RENAMED[plain]
         changes.append(f"{name} is now {new}")
         name, args = new, {**implied, **args}
@@ -104,7 +104,7 @@ def modernise(name: str, args: Args, accepted: Callable[[str], tuple[str, ...] |
             del args[old]
             changes.append(f"{name}: {old} is now {new}")
     for old, reason in _GONE_ARGUMENTS.items():
-        if old in args and (plain in _IGNORED_META or names is not None and old not in names):
+        if old in args and (plain in _IGNORED_META or (names is not None and old not in names)):
             del args[old]
             changes.append(f"{name}: {old} has no meaning any more, {reason}")
     if plain == "CheckpointLoader" and isinstance(args.get("load_dict"), list):

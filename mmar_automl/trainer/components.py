@@ -54,7 +54,7 @@ class ComponentReader:
         notices: list[str] = []
         for key in item:
             if key not in KEYS and not key.startswith("_"):
-                self._odd_key(key, item[key], path, problems, notices)
+                self._odd_key(key, item[key], path, problems)
         if isinstance(item.get("path"), str):
             dotted = item["path"].partition("#")[0]
             found = names.find_path(dotted, self._folders)
@@ -90,9 +90,7 @@ class ComponentReader:
         )
 
     @staticmethod
-    def _odd_key(
-        key: str, value: Any, path: JsonPath, problems: list[Problem], notices: list[str]
-    ) -> None:
+    def _odd_key(key: str, value: Any, path: JsonPath, problems: list[Problem]) -> None:
         near = names.nearest(key, KEYS)
         problems.append(
             Problem(
@@ -100,7 +98,9 @@ class ComponentReader:
                 message="a component has no such key",
                 path=(*path, key),
                 value=value,
-                hint=f"did you mean {near[0]!r}?" if near else "it is ignored; arguments go to args",
+                hint=f"did you mean {near[0]!r}?"
+                if near
+                else "it is ignored; arguments go to args",
             )
         )
 
@@ -130,7 +130,7 @@ def _unknown_arguments(
 ) -> list[Problem]:
     signature = found.signature
     name = found.target.rpartition(".")[2]
-    if signature is None or signature.open and catalog.canonical(name) not in catalog.SWALLOWS:
+    if signature is None or (signature.open and catalog.canonical(name) not in catalog.SWALLOWS):
         return []
     problems = []
     for argument in args:
@@ -143,7 +143,9 @@ def _unknown_arguments(
                 message=f"{name} has no argument {argument!r}",
                 path=(*path, "args", argument),
                 value=args.get(argument, MISSING),
-                hint=f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(signature.names)}",
+                hint=f"did you mean {near[0]!r}?"
+                if near
+                else f"it takes {', '.join(signature.names)}",
             )
         )
     return problems

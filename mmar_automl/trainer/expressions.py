@@ -108,7 +108,7 @@ def _is_operand(token: tokenize.TokenInfo | None) -> bool:
 class _NoMatrixSign(ast.NodeTransformer):
     """`a @ b` as a call, since the parser takes every `@` for a reference."""
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802  (ast's naming)
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         if not isinstance(node.op, ast.MatMult):
             return node

@@ -1,4 +1,4 @@
-"""What Clara's runtime supplies and a config leaves out, as bundle values.
+"""What Clara's runtime supplies and a config leaves out, and what depends on the machine.
 
 4.1 configs leave out little (`device`, a dataset's `data`); 4.0 configs name almost nothing
 and let everything find its place by name.
@@ -6,7 +6,7 @@ and let everything find its place by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 BY_SECTION: dict[str, dict[str, str]] = {
@@ -49,28 +49,59 @@ EVALUATOR = {
 
 
 def arguments(
-    section: str, name: str, given: dict[str, Any], has: Callable[[str], bool]
+    section: str,
+    name: str,
+    given: dict[str, Any],
+    accepts: Sequence[str],
+    exists: Callable[[str], bool],
 ) -> dict[str, str]:
     """The arguments that a component of Clara's leaves to the runtime, in Clara's words.
 
-    `has` says whether a section or variable exists; what does not exist is not referred to.
-    An engine that names its network is written in full, so what it leaves out it does not want.
+    `exists` says whether there is such a section or variable; what is not there is not referred
+    to. An engine that names its network is written in full: what it leaves out it does not want.
     """
     table = {**BY_SECTION.get(section, {}), **BY_NAME.get(name, {})}
     if section in ("trainer", "evaluator") and "network" not in given:
         table |= TRAINER if section == "trainer" else EVALUATOR
-    return {arg: value for arg, value in table.items() if arg not in given and has(_named(value))}
-
-
-def saver_files(args: dict[str, Any]) -> dict[str, Any]:
-    """The file names of a CheckpointSaver that environment.json and Clara's scripts expect."""
-    files: dict[str, Any] = {}
-    if args.get("save_key_metric") and args.get("key_metric_n_saved", 1) == 1:
-        files["key_metric_filename"] = "model.pt"
-    if args.get("save_final"):
-        files["final_filename"] = "final_model.pt"
-    return {arg: value for arg, value in files.items() if arg not in args}
+    return {
+        arg: value
+        for arg, value in table.items()
+        if arg in accepts and arg not in given and exists(_named(value))
+    }
 
 
 def _named(value: str) -> str:
     return value.strip("{}").removeprefix("#").removeprefix("@").partition(".")[0]
+
+
+def adapt(section: str, name: str, made: dict[str, Any], device: str) -> tuple[str, ...]:
+    """Fit a translated component to the machine and to Clara's files; returns the notices."""
+    notices = []
+    if section in ("trainer", "evaluator"):
+        made["device"] = "@device"
+        if made.get("amp") and device == "cpu":
+            made["amp"] = False
+            notices.append("amp is off: mixed precision needs a GPU")
+        if "key_val_metric" in made:
+            # MONAI's own comparison never gets over a first NaN.
+            made.setdefault("metric_cmp_fn", "$lambda new, best: new > best or best != best")
+    elif device == "cpu" and str(made.get("device", "")).startswith("cuda"):
+        made["device"] = "cpu"
+        notices.append(f"{name} works on the CPU, as there is no GPU")
+    if name == "CheckpointSaver":
+        _name_files(made)
+        saved = made.get("save_dict")
+        if isinstance(saved, dict):
+            made["save_dict"] = {k: "@conf_state" if v == "@conf" else v for k, v in saved.items()}
+    return tuple(notices)
+
+
+def _name_files(made: dict[str, Any]) -> None:
+    """The checkpoints' names that environment.json and Clara's scripts expect.
+
+    MONAI would call the best `checkpoint_key_metric=0.4633.pt`.
+    """
+    if made.get("save_key_metric") and made.get("key_metric_n_saved", 1) == 1:
+        made.setdefault("key_metric_filename", "model.pt")
+    if made.get("save_final"):
+        made.setdefault("final_filename", "final_model.pt")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -75,8 +74,6 @@ def train(request: Request) -> Score:
     layout = MmarLayout(request.root)
     if request.write_stats:
         result.clear(layout)
-    # The search stops a job by SIGTERM; a shell may have started us with it ignored.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     translation, known = prepare(request)
     _refuse_unvalidated(translation, request)
     for notice in translation.notices:

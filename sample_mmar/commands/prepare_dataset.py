@@ -21,8 +21,10 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 TEMPLATE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
+PARTS = ("t1", "gm", "wm")
 BLOCK = (40, 24, 40)
 BLOCKS_Y, BLOCKS_Z = 4, 2
 # The corner of the left hemisphere's bounding box, in voxels of 2 mm; x ends at the midline.
@@ -39,24 +41,28 @@ def main() -> int:
     arguments = parser.parse_args()
     data = arguments.root / "data"
     if not arguments.force and is_complete(data):
-        print(f"The sample data are there already: {data}")
+        say(f"The sample data are there already: {data}")
         return 0
     templates = find_templates()
     if templates is None:
-        print(
+        say(
             "The sample's data come from the MNI152 template inside the nilearn package, which is "
             f"not installed in {sys.prefix}.\n"
             "Install it with: pip install 'mmar-automl[sample]' (or: pip install nilearn)",
-            file=sys.stderr,
+            sys.stderr,
         )
         return 2
     try:
         write(data, templates)
     except OSError as error:
-        print(f"The sample data cannot be written: {error}", file=sys.stderr)
+        say(f"The sample data cannot be written: {error}", sys.stderr)
         return 4
-    print(f"Wrote {BLOCKS_Y * BLOCKS_Z} subjects to {data}")
+    say(f"Wrote {BLOCKS_Y * BLOCKS_Z} subjects to {data}")
     return 0
+
+
+def say(text: str, stream: TextIO = sys.stdout) -> None:
+    stream.write(f"{text}\n")
 
 
 def find_templates() -> Path | None:
@@ -68,15 +74,16 @@ def find_templates() -> Path | None:
     return folder if all((folder / TEMPLATE.format(k)).is_file() for k in PARTS) else None
 
 
-PARTS = ("t1", "gm", "wm")
-
-
 def is_complete(data: Path) -> bool:
     """Whether `data` holds what this version of the script writes, every file of it."""
     try:
         listing = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
-        files = [item[key] for part in ("training", "validation") for item in listing[part]
-                 for key in ("image", "label")]
+        files = [
+            item[key]
+            for part in ("training", "validation")
+            for item in listing[part]
+            for key in ("image", "label")
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return listing.get("version") == VERSION and all((data / file).is_file() for file in files)
@@ -118,10 +125,15 @@ def write(data: Path, templates: Path) -> None:
                 item[kind] = f"{kind}s/block_{number}.nii.gz"
                 nibabel.save(nibabel.Nifti1Image(volume[block], place), beside / item[kind])
             listing["validation" if number in VALIDATION else "training"].append(item)
-        text = json.dumps({"name": "MNI152 grey and white matter, one hemisphere in 8 blocks",
-                           "version": VERSION, "labels": {"0": "background", "1": "grey matter",
-                                                          "2": "white matter"}, **listing},
-                          indent=2)
+        text = json.dumps(
+            {
+                "name": "MNI152 grey and white matter, one hemisphere in 8 blocks",
+                "version": VERSION,
+                "labels": {"0": "background", "1": "grey matter", "2": "white matter"},
+                **listing,
+            },
+            indent=2,
+        )
         (beside / "dataset.json").write_text(text + "\n", encoding="utf-8")
         os.chmod(beside, 0o755)
         if data.exists():
