@@ -1,8 +1,16 @@
 """The nouns. They depend on nothing and do no I/O."""
 
 from mmar_automl.defs.context import Context, ContextKey
-from mmar_automl.defs.job import MOVES, FailureClass, JobState, RunState
-from mmar_automl.defs.recommendation import NO_SCORE, Outcome, Recommendation, Status, finite
+from mmar_automl.defs.job import MOVES, FailureClass, IllegalMove, Job, JobState, RunState, best_of
+from mmar_automl.defs.recommendation import (
+    NO_SCORE,
+    Outcome,
+    Recommendation,
+    RunOutcome,
+    Score,
+    Status,
+    finite,
+)
 from mmar_automl.defs.space import (
     ALWAYS,
     NEVER,
@@ -38,18 +46,23 @@ __all__ = [
     "Domain",
     "FailureClass",
     "FloatRange",
+    "IllegalMove",
     "IntRange",
     "Is",
+    "Job",
     "JobState",
     "Json",
     "Outcome",
     "Parameter",
     "Recommendation",
+    "RunOutcome",
     "RunState",
+    "Score",
     "SearchResult",
     "SearchSpace",
     "Status",
     "Value",
+    "best_of",
     "finite",
     "keys_of",
 ]

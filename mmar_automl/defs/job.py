@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 class Word(str, enum.Enum):
@@ -85,3 +90,56 @@ class RunState(Word):
     """A signal ended it."""
     FAILED = "failed"
     """A fault of the controller, of the machine or of ours ended it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One configuration on its way through the search; a new value at each move.
+
+    `name` is `W<worker>_<n-th job of that worker>_J<n-th job of the search>`. `values` are as
+    proposed (PRL → index or number), `parameters` as people read them, inactive ones absent.
+    Times are seconds since the epoch. `score` is None unless it is a finite number; higher is
+    better. `tail` holds the last telling lines of a failed job's log.
+    """
+
+    name: str
+    recommendation_id: int
+    worker: str
+    gpus: tuple[int, ...] = ()
+    state: JobState = JobState.RUNNING
+    values: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    started: float
+    ended: float | None = None
+    score: float | None = None
+    epoch: int | None = None
+    metric: str | None = None
+    failure: FailureClass | None = None
+    exit_status: int | None = None
+    message: str = ""
+    tail: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran; None while it does."""
+        return None if self.ended is None else self.ended - self.started
+
+    def move(self, state: JobState, **changes: Any) -> Job:
+        """The job in its next state; raises `IllegalMove` for a move that `MOVES` has not."""
+        if state not in MOVES[self.state]:
+            raise IllegalMove(f"{self.name}: {self.state} → {state}")
+        return dataclasses.replace(self, state=state, **changes)
+
+
+class IllegalMove(Exception):
+    """A job was to enter a state that does not follow from its own: a defect, never a user's."""
+
+
+def best_of(jobs: Iterable[Job]) -> Job | None:
+    """The job with the highest score, the earlier one on a tie; None if none has a score."""
+    best, highest = None, -math.inf
+    for job in jobs:
+        ended_well = job.state in (JobState.FINISHED, JobState.PRUNED)
+        if ended_well and job.score is not None and job.score > highest:
+            best, highest = job, job.score
+    return best

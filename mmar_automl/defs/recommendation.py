@@ -6,11 +6,22 @@ import enum
 import math
 from dataclasses import dataclass
 
-from mmar_automl.defs.job import FailureClass, JobState
+from mmar_automl.defs.job import FailureClass, JobState, RunState
 from mmar_automl.defs.space import SearchResult
 
 NO_SCORE = -1000000.0
 """Clara's number for "no validation value". Only Clara plug-ins see it, never a report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What an executor may return instead of a bare number: the score and where it is from."""
+
+    value: float | None
+    epoch: int | None = None
+    metric: str | None = None
+    complaint: str = ""
+    """Why there is no value."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class Outcome:
     exit_status: int | None = None
     epoch: int | None = None
     metric: str | None = None
+    tail: str = ""
 
     @property
     def score(self) -> float:
@@ -67,3 +79,19 @@ class Outcome:
         if self.state in (JobState.INTERRUPTED, JobState.PRUNED, JobState.DROPPED):
             return Status.ABORTED
         return Status.COMPLETED if self.state.ended else Status.RUNNING
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """How a search ended. `best` is a job's name, `score` that job's; None if no job has one."""
+
+    run_id: str
+    state: RunState
+    reason: str
+    best: str | None = None
+    score: float | None = None
+    jobs: int = 0
+    failed: int = 0
+    dropped: int = 0
+    handler_errors: int = 0
+    signal: int | None = None

@@ -1,0 +1,1 @@
+"""How an MMAR is read, checked and copied."""

@@ -1,0 +1,34 @@
+"""The components that a config may name, by the way to import them: extras stay lazy."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+BUILTINS: dict[str, dict[str, str]] = {
+    "controller": {
+        "GridController": "mmar_automl.controllers.grid:GridController",
+        "RandomController": "mmar_automl.controllers.random:RandomController",
+    },
+    "executor": {
+        "MMARExecutor": "mmar_automl.executors.mmar:MMARExecutor",
+    },
+    "handlers": {
+        "MMARHandler": "mmar_automl.handlers.retention:MMARHandler",
+        "StatsHandler": "mmar_automl.handlers.stats:StatsHandler",
+        "MMARStatsHandler": "mmar_automl.handlers.mmar_stats:MMARStatsHandler",
+    },
+    "scheduler": {
+        "FifoScheduler": "mmar_automl.engine.scheduler:FifoScheduler",
+    },
+}
+
+CLARA_ONLY = frozenset({"ReinforcementController", "MMARTensorboardHandler"})
+"""What Clara has and we have not yet: a warning in `validate`, refused by `run`."""
+
+
+def resolve(kind: str, name: str) -> type[Any]:
+    """The class of a built-in component; raises `KeyError` for an unknown name."""
+    module, _, attribute = BUILTINS[kind][name].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found

@@ -1,0 +1,281 @@
+"""Everything that can be known to be wrong before a job starts, in one pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmar_automl.api import Controller, Executor, Handler
+from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
+from mmar_automl.byoc import CannotLoad, load_class
+from mmar_automl.defs import SearchSpace
+from mmar_automl.errors import ConfigProblems, JsonPath, Problem
+from mmar_automl.mmar.environment import UnknownVariable, substitute
+from mmar_automl.mmar.load import Mmar, load
+from mmar_automl.mmar.source import JsonSource
+from mmar_automl.mmar.validate import check_files
+from mmar_automl.search.findings import Findings, nearest
+from mmar_automl.search.parse import read_space
+
+BASES: dict[str, type[Any] | None] = {
+    "controller": Controller,
+    "executor": Executor,
+    "handlers": Handler,
+    "scheduler": None,
+}
+DEFAULT_NAMES = {
+    "controller": "RandomController",
+    "executor": "MMARExecutor",
+    "scheduler": "FifoScheduler",
+}
+_SET_WORDS = re.compile(r"--set((?:\s+(?:\\\n\s*)?[^\s\"'$;|&-][^\s;|&]*)+)")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component of config_automl.json that can be built: its class and its arguments."""
+
+    kind: str
+    name: str
+    cls: type[Any]
+    args: Mapping[str, Any]
+    path: JsonPath
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An MMAR with everything found out about it. `problems` holds errors and warnings alike."""
+
+    mmar: Mmar
+    space: SearchSpace
+    components: tuple[Component, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that forbid a run."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+def check(
+    root: Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    automl_config: str | None = None,
+    train_config: str | None = None,
+    data: bool = True,
+    running: bool = False,
+) -> Checked:
+    """Check the MMAR at `root`. `running`: what we have not yet is an error, not a warning.
+
+    Raises `BadInput` where there is no MMAR, `ConfigProblems` if a file cannot be read at all.
+    """
+    mmar = load(root, overrides, automl_config=automl_config, train_config=train_config)
+    problems = check_files(mmar, data=data)
+    findings = Findings()
+    space = read_space(mmar.train_config.data, findings)
+    problems += locate(mmar.train_config, findings.problems)
+    if not space.parameters and not findings.errors:
+        problems.append(
+            Problem(
+                severity="error",
+                file=str(mmar.train_config.file),
+                line=1,
+                message="nothing to search: the config has no search section",
+                hint="see docs/search-space.md",
+            )
+        )
+    problems += _masked(mmar, space)
+    components, more = read_components(mmar, running=running)
+    problems += more
+    return Checked(mmar, space, tuple(components), tuple(problems))
+
+
+def require(checked: Checked) -> Checked:
+    """The same, or `ConfigProblems` if anything forbids a run."""
+    if checked.errors:
+        raise ConfigProblems(checked.problems)
+    return checked
+
+
+def locate(source: JsonSource, problems: Iterable[Problem]) -> list[Problem]:
+    """The problems of a config's content, with its file and their lines."""
+    return [
+        dataclasses.replace(problem, file=str(source.file), line=source.line(problem.path))
+        for problem in problems
+    ]
+
+
+def _masked(mmar: Mmar, space: SearchSpace) -> list[Problem]:
+    """A searched first-level value that something of higher precedence would override."""
+    in_script = _set_in_round_script(mmar)
+    problems = []
+    for parameter in space:
+        for arg in parameter.args if not parameter.component else ():
+            where, hint = "", "delete it there"
+            source, path = mmar.train_config, (*parameter.source, "args")
+            if arg.name in mmar.overrides:
+                where, hint = "--set", "leave it out"
+            elif arg.name in mmar.environment.data:
+                where = "config/environment.json"
+            elif arg.name in in_script:
+                where = f"commands/{mmar.layout.round_script.name}"
+            if where:
+                problems.append(
+                    Problem(
+                        severity="error",
+                        file=str(source.file),
+                        line=source.line(path),
+                        path=path,
+                        value=arg.name,
+                        message=f"{arg.name!r} is searched, but {where} sets it for every job",
+                        hint=hint,
+                    )
+                )
+    return problems
+
+
+def _set_in_round_script(mmar: Mmar) -> set[str]:
+    try:
+        text = mmar.layout.round_script.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return {
+        word.partition("=")[0]
+        for words in _SET_WORDS.findall(lines)
+        for word in words.split()
+        if "=" in word
+    }
+
+
+def read_components(mmar: Mmar, *, running: bool = False) -> tuple[list[Component], list[Problem]]:
+    """The enabled components of config_automl.json, defaults filled in, and what is wrong."""
+    config = mmar.automl_config.data
+    known = {"trainconf": mmar.train_config.file.name, **mmar.variables}
+    components: list[Component] = []
+    problems: list[Problem] = []
+    for kind in BASES:
+        bodies = config.get(kind)
+        listed = bodies if isinstance(bodies, list) else [bodies] if bodies else []
+        for index, body in enumerate(listed):
+            path: JsonPath = (kind, index) if isinstance(bodies, list) else (kind,)
+            if isinstance(body, Mapping):
+                _read_component(mmar, kind, body, path, known, running, components, problems)
+        if kind in DEFAULT_NAMES and not listed:
+            name = DEFAULT_NAMES[kind]
+            components.append(Component(kind, name, resolve(kind, name), {}, (kind,)))
+    return components, problems
+
+
+def _read_component(
+    mmar: Mmar,
+    kind: str,
+    raw: Mapping[str, Any],
+    path: JsonPath,
+    known: Mapping[str, Any],
+    running: bool,
+    components: list[Component],
+    problems: list[Problem],
+) -> None:
+    source = mmar.automl_config
+
+    def wrong(
+        place: JsonPath, value: Any, message: str, hint: str = "", *, error: bool = True
+    ) -> None:
+        problems.append(
+            Problem(
+                severity="error" if error else "warning",
+                file=str(source.file),
+                line=source.line(place),
+                path=place,
+                value=value,
+                message=message,
+                hint=hint,
+            )
+        )
+
+    try:
+        body = substitute(dict(raw), known)
+    except UnknownVariable as error:
+        wrong(path, f"{{{error.name}}}", str(error), f"give it with --set {error.name}=…")
+        return
+    args = body.get("args", {})
+    if body.get("disabled") is True or not isinstance(args, Mapping):
+        return
+    name, dotted = body.get("name"), body.get("path")
+    cls: type[Any]
+    if isinstance(dotted, str):
+        try:
+            cls = load_class(dotted, (*mmar.layout.custom, mmar.layout.root))
+        except CannotLoad as error:
+            wrong((*path, "path"), dotted, str(error), error.hint)
+            return
+    elif isinstance(name, str) and name in BUILTINS[kind]:
+        cls = resolve(kind, name)
+    elif isinstance(name, str):
+        if name in CLARA_ONLY:
+            wrong(
+                (*path, "name"),
+                name,
+                f"Clara's {name} is not built yet",
+                f"there are {', '.join(BUILTINS[kind])}",
+                error=running,
+            )
+        else:
+            elsewhere = [other for other in BUILTINS if name in BUILTINS[other]]
+            word = kind.removesuffix("s")
+            hint = f"{name} is no {word}: it goes under {elsewhere[0]!r}" if elsewhere else ""
+            wrong(
+                (*path, "name"),
+                name,
+                f"no {word} is called {name!r}",
+                hint or nearest(name, BUILTINS[kind]) or f"there are {', '.join(BUILTINS[kind])}",
+            )
+        return
+    else:
+        return
+    base = BASES[kind]
+    if base is not None and not issubclass(cls, base):
+        wrong(path, cls.__name__, f"{cls.__name__} is no subclass of {base.__name__}")
+        return
+    complaint = _arguments(cls, args)
+    if complaint:
+        close = [nearest(arg, _names(cls)) for arg in args if arg not in _names(cls)]
+        wrong(
+            (*path, "args"),
+            dict(args),
+            f"{cls.__name__}: {complaint}",
+            " ".join(filter(None, close)),
+        )
+        return
+    components.append(Component(kind, str(name or dotted), cls, dict(args), path))
+
+
+def _names(cls: type[Any]) -> list[str]:
+    """The arguments that a config may give: a keyword-only one is the application's to fill."""
+    return [
+        parameter.name
+        for parameter in inspect.signature(cls).parameters.values()
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+
+
+def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
+    """What is wrong with the arguments of a class, or nothing."""
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(**args)
+    except TypeError as error:
+        takes = ", ".join(
+            str(parameter.replace(annotation=inspect.Parameter.empty))
+            for parameter in signature.parameters.values()
+            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        )
+        return f"{error}; it takes ({takes})"
+    return ""

@@ -1,0 +1,109 @@
+"""A run's journal → what a report is made of."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mmar_automl.app.bootstrap import runs_root
+from mmar_automl.defs import RunState
+from mmar_automl.engine.events import RunStarted, from_json
+from mmar_automl.engine.journal import TornJournal, read_journal
+from mmar_automl.engine.state import EngineState, replay
+from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
+from mmar_automl.handlers.mlflow import relocate_store
+from mmar_automl.mmar.layout import MmarLayout, RunLayout
+from mmar_automl.mmar.load import find_root, load
+from mmar_automl.reports.summary import Report, summarise
+
+
+@dataclass(frozen=True)
+class Run:
+    """A search that was started, from its journal. `state` is what is true now."""
+
+    layout: MmarLayout
+    run: RunLayout
+    journal: EngineState
+    state: RunState
+
+
+def find_runs(root: Path) -> tuple[MmarLayout, list[RunLayout]]:
+    """The runs of an MMAR, the earliest first; raises `BadInput` where there is no MMAR."""
+    layout = find_root(root)
+    parents = [layout.automl]
+    # A report must not depend on a config that was broken since.
+    with contextlib.suppress(ConfigProblems):
+        parents.append(runs_root(load(root)))
+    journals = {journal for parent in parents for journal in parent.glob("*/journal.jsonl")}
+    return layout, [RunLayout(journal.parent) for journal in sorted(journals, key=_began)]
+
+
+def read_run(root: Path, run_id: str | None) -> Run:
+    """One run, the latest by default. Raises `BadInput` with the ids there are."""
+    layout, runs = find_runs(root)
+    if not runs:
+        raise BadInput(f"no search has been run on {root}", f"mmar-automl run {root}")
+    chosen = [run for run in runs if run_id in (None, run.root.name)]
+    if not chosen:
+        raise BadInput(
+            f"there is no run {run_id!r}", f"there are {', '.join(run.root.name for run in runs)}"
+        )
+    run = chosen[-1]
+    try:
+        state = replay(read_journal(run.journal))
+    except TornJournal as error:
+        raise BadInput(f"the journal is damaged: {error}") from error
+    except OSError as error:
+        raise EnvironmentFault(f"{run.journal} cannot be read: {error.strerror}") from error
+    return Run(layout, run, state, _state_now(state))
+
+
+def _state_now(state: EngineState) -> RunState:
+    if state.ended is not None:
+        return state.ended.state
+    alive = state.started is not None and _alive(state.started)
+    return RunState.RUNNING if alive else RunState.INTERRUPTED
+
+
+def _alive(started: RunStarted) -> bool:
+    try:
+        process = psutil.Process(started.pid)
+        return abs(process.create_time() - started.process_started) < 1.0
+    except psutil.Error:
+        return False
+
+
+def _began(journal: Path) -> float:
+    """When a run began, from the first line of its journal."""
+    try:
+        with journal.open(encoding="utf-8") as file:
+            line = file.readline()
+        first = from_json(json.loads(line))
+    except (OSError, ValueError):
+        return 0.0
+    return first.time if isinstance(first, RunStarted) else 0.0
+
+
+def read_report(root: Path, run_id: str | None) -> Report:
+    """The report of one run, the latest by default; the tracking store is mended on the way.
+
+    An MMAR that was moved since has artifact paths in its store that lead nowhere.
+    """
+    found = read_run(root, run_id)
+    relocate_store(found.layout)
+    state = found.journal
+    started = state.started.time if state.started else None
+    over = state.ended.time if state.ended else None
+    return summarise(
+        state.jobs.values(),
+        run_id=found.run.root.name,
+        run_root=found.run.root,
+        state=found.state,
+        reason=state.ended.reason if state.ended else "the search process is gone",
+        dropped=len(state.dropped),
+        seconds=over - started if over is not None and started is not None else None,
+    )

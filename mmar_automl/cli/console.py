@@ -1,0 +1,91 @@
+"""How we speak: plain on a pipe, coloured on a terminal, problems with their places."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from mmar_automl.errors import MISSING, Problem, format_path
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def say(line: str) -> None:
+    """A plain line on standard output, as it stands."""
+    out.print(Text(line))
+
+
+def warn(line: str) -> None:
+    """A notice on standard error."""
+    err.print(Text(line, style="yellow"))
+
+
+def print_problems(problems: Sequence[Problem], console: Console) -> None:
+    """Every problem: file, line, JSON path, value, what is wrong, how to mend it."""
+    for problem in problems:
+        colour = "red" if problem.severity == "error" else "yellow"
+        text = Text()
+        text.append(problem.severity, style=f"bold {colour}")
+        place = _place(problem)
+        text.append(f" {place}" if place else "")
+        if problem.path:
+            text.append(f" {format_path(problem.path)}", style="bold")
+        if problem.value is not MISSING:
+            text.append(f" = {_short(problem.value)}")
+        text.append(f"\n    {problem.message}")
+        if problem.hint:
+            text.append(f"\n    → {problem.hint}", style="cyan")
+        console.print(text)
+
+
+def problems_json(problems: Sequence[Problem]) -> str:
+    """The problems for a script."""
+    return json.dumps(
+        {
+            "problems": [
+                {
+                    "severity": problem.severity,
+                    "file": problem.file,
+                    "line": problem.line,
+                    "path": format_path(problem.path),
+                    "value": None if problem.value is MISSING else problem.value,
+                    "message": problem.message,
+                    "hint": problem.hint,
+                }
+                for problem in problems
+            ]
+        },
+        indent=2,
+        ensure_ascii=False,
+        default=str,
+    )
+
+
+def print_json(value: Any) -> None:
+    """Strict JSON on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _place(problem: Problem) -> str:
+    if not problem.file:
+        return ""
+    file = Path(problem.file)
+    try:
+        shown = file.relative_to(Path.cwd())
+    except ValueError:
+        shown = file
+    return f"{shown}:{problem.line}" if problem.line else str(shown)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, str) and len(text) < 60:
+        text = json.dumps(text, ensure_ascii=False)
+    return text if len(text) <= 160 else f"{text[:157]}…"

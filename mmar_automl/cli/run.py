@@ -1,0 +1,189 @@
+"""`mmar-automl run ROOT`"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmar_automl.cli.console import err, out, print_problems, say, warn
+from mmar_automl.errors import MmarAutomlError, NoUsableScore, Stopped
+
+if TYPE_CHECKING:
+    from mmar_automl.app.check import Checked
+    from mmar_automl.defs import RunOutcome
+    from mmar_automl.engine.run import Engine
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_EXAMPLES = (
+    "Examples:  mmar-automl run sample_mmar  ·  mmar-automl run . --workers cpu:cpu  ·  "
+    "mmar-automl run . --workers 0:0:1,2 --run-id first --set epochs=50"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run", epilog=_EXAMPLES)(run)
+
+
+def run(
+    root: Annotated[Path, typer.Argument(help="The MMAR's folder.", show_default=False)],
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            "--workers",
+            "-w",
+            help="Workers separated by ':', the GPUs of one by ',': 0:0:1,2. 'cpu' has none.  "
+            "[default: one for each visible GPU, else one on CPU]",
+            show_default=False,
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            help="A new name.  [default: the next free of run_a, run_b, …]", show_default=False
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A variable for config_automl.json and for every training; may be repeated.",
+        ),
+    ] = None,
+    automlconf: Annotated[
+        str | None,
+        typer.Option(help="File in config/ instead of config_automl.json.", show_default=False),
+    ] = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MLFLOW_TRACKING_URI",
+            help="Where MLflow keeps the results.  [default: sqlite in ROOT/automl/mlflow.db]",
+            show_default=False,
+        ),
+    ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(help="MLflow's experiment.  [default: the MMAR's name]", show_default=False),
+    ] = None,
+    no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do not write to MLflow.")] = False,
+    no_data_check: Annotated[
+        bool,
+        typer.Option("--no-data-check", help="Go on though files of the data list are missing."),
+    ] = False,
+) -> None:
+    """Search: propose configurations, train each in an MMAR of its own, keep the best.
+
+    Exit status 0: some job has a score. 2: bad input, nothing was started. 3: no job has a score.
+    4: a lock, a disk, a permission. 130, 143, 129: ended by SIGINT, SIGTERM, SIGHUP.
+    """
+    from mmar_automl.app.check import check, require
+    from mmar_automl.app.gpus import visible_gpus
+    from mmar_automl.engine.workers import parse_workers
+    from mmar_automl.mmar.environment import parse_set
+
+    overrides = parse_set(set_ or [])
+    checked = require(
+        check(root, overrides, automl_config=automlconf, data=not no_data_check, running=True)
+    )
+    print_problems(checked.problems, err)
+    gpus = visible_gpus()
+    parsed, notices = parse_workers(workers, len(gpus))
+    for notice in notices:
+        warn(notice)
+    from mmar_automl.app.bootstrap import build
+
+    search = build(
+        checked,
+        run_id=run_id,
+        workers=parsed,
+        gpus=gpus,
+        tracking=None if no_mlflow else _tracking(checked, tracking_uri, experiment),
+        say=say,
+        report=warn,
+    )
+    say(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {_size(checked)}")
+    say(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
+    say(f"run {search.run_id}: {search.run.root}")
+    with _signals(search.engine):
+        outcome = search.engine.run(search.context)
+    _conclude(outcome, root, None if no_mlflow else tracking_uri or "")
+
+
+def _tracking(
+    checked: Checked, tracking_uri: str | None, experiment: str | None
+) -> Callable[[], Any]:
+    from mmar_automl.handlers.mlflow import MlflowHandler, check_tracking_uri, relocate_store
+
+    if tracking_uri:
+        check_tracking_uri(tracking_uri)
+    else:
+        relocate_store(checked.mmar.layout)
+    return lambda: MlflowHandler(tracking_uri=tracking_uri, experiment=experiment, notify=warn)
+
+
+def _size(checked: Checked) -> str:
+    from mmar_automl.search.distinct import count
+
+    number = count(checked.space)
+    return "infinitely many configurations" if number is None else f"{number} configurations"
+
+
+@contextlib.contextmanager
+def _signals(engine: Engine) -> Iterator[None]:
+    """Signals end the search gracefully, a second one at once. An ignored one stays ignored."""
+    asked = 0
+
+    def handle(number: int, _frame: object) -> None:
+        nonlocal asked
+        asked += 1
+        name = signal.Signals(number).name
+        # The console's lock may be held by the very code that was interrupted: write directly.
+        told = (
+            f"{name}: stopping, the running jobs get 10 s to end; once more ends them at once\n"
+            if asked == 1
+            else f"{name}: ending the running jobs at once\n"
+        )
+        with contextlib.suppress(OSError):
+            os.write(2, told.encode())
+        engine.interrupt(number)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, before[number])
+
+
+def _conclude(outcome: RunOutcome, root: Path, tracking: str | None) -> None:
+    """Print the result, and raise what the exit status is made of."""
+    from mmar_automl.app.results import read_report
+    from mmar_automl.defs import RunState
+    from mmar_automl.handlers.mlflow import ui_command
+    from mmar_automl.mmar.load import find_root
+    from mmar_automl.reports.terminal import print_report
+
+    out.print()
+    print_report(read_report(root, outcome.run_id), out)
+    if outcome.handler_errors:
+        say(f"handler errors: {outcome.handler_errors}")
+    say(f"again: mmar-automl report {root}")
+    if tracking is not None:
+        say(f"in MLflow: {ui_command(find_root(root), tracking or None)}")
+    if outcome.signal is not None:
+        raise Stopped(outcome.signal)
+    if outcome.state is RunState.FAILED:
+        raise MmarAutomlError(outcome.reason)
+    if outcome.score is None:
+        raise NoUsableScore("no job has a usable score")

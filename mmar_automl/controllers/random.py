@@ -1,0 +1,90 @@
+"""RandomController: independent draws, no configuration twice."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from mmar_automl.api import Controller
+from mmar_automl.defs import (
+    Choices,
+    Context,
+    IntRange,
+    Outcome,
+    Parameter,
+    Recommendation,
+    SearchResult,
+    SearchSpace,
+    Value,
+)
+from mmar_automl.search.distinct import levels
+
+MAX_JOBS = 32
+_TRIES = 1000
+"""So many draws in a row without a new configuration mean that the space is exhausted."""
+
+
+class RandomController(Controller):
+    """Uniform draws (log-uniform on a log scale), as in Bergstra and Bengio, JMLR 13 (2012).
+
+    `max_rounds`, Clara's name for it, and `max_jobs` are both the number of jobs, 32 by default.
+    The same `seed` gives the same jobs in the same order. Raises `ValueError` below 1.
+    """
+
+    def __init__(
+        self, max_rounds: int | None = None, seed: int = 0, max_jobs: int | None = None
+    ) -> None:
+        asked = [number for number in (max_rounds, max_jobs) if number is not None]
+        self._jobs = min(asked) if asked else MAX_JOBS
+        if self._jobs < 1:
+            raise ValueError(f"max_rounds is at least 1, got {self._jobs}")
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._space: SearchSpace | None = None
+
+    def set_search_space(self, space: SearchSpace, ctx: Context) -> None:
+        """Keep the space."""
+        self._space = space
+
+    def initial_recommendation(self, ctx: Context) -> list[Recommendation]:
+        """All jobs at once: no draw depends on an outcome."""
+        space = self._space
+        assert space is not None
+        seen: set[tuple[tuple[str, Value], ...]] = set()
+        drawn: list[Recommendation] = []
+        tries = 0
+        while len(drawn) < self._jobs and tries < _TRIES:
+            values = space.effective({p.key: draw(p, self._random) for p in space})
+            mark = tuple(values.items())
+            tries += 1
+            if mark not in seen:
+                seen.add(mark)
+                tries = 0
+                drawn.append(Recommendation(len(drawn) + 1, SearchResult(space, values)))
+        return drawn
+
+    def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
+        """Nothing more."""
+        return []
+
+    def describe(self) -> str:
+        """The budget and the seed."""
+        return f"RandomController: {self._jobs} jobs at most, seed {self._seed}"
+
+
+def draw(parameter: Parameter, source: random.Random) -> Value:
+    """One value of a parameter, uniform on its scale, on its step if it has one."""
+    domain = parameter.domain
+    if isinstance(domain, Choices):
+        return source.randrange(len(domain))
+    if domain.step is not None:
+        return source.choice(levels(parameter) or [domain.min])
+    if isinstance(domain, IntRange):
+        if domain.scale == "linear":
+            return source.randint(domain.min, domain.max)
+        low, high = math.log(domain.min - 0.5), math.log(domain.max + 0.5)
+        return min(max(round(math.exp(source.uniform(low, high))), domain.min), domain.max)
+    if domain.scale == "log":
+        value = math.exp(source.uniform(math.log(domain.min), math.log(domain.max)))
+        return min(max(value, domain.min), domain.max)
+    return source.uniform(domain.min, domain.max)

@@ -1,0 +1,156 @@
+"""What has happened, in the past tense. The journal holds these and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Union
+
+from mmar_automl.defs import FailureClass, JobState, RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted:
+    """A search began. `workers` are (name, GPUs); pid and start time tell if it still lives."""
+
+    durable: ClassVar[bool] = True
+    run_id: str
+    workers: tuple[tuple[str, tuple[int, ...]], ...]
+    controller: str
+    version: str
+    host: str
+    pid: int
+    process_started: float
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A recommendation as the journal keeps it; `parameters` is for people."""
+
+    id: int
+    values: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommendationsMade:
+    """The controller answered. `after` is the job whose outcome it was told, None at first.
+
+    An empty answer is an event, too: until it is there, the controller may still have more.
+    """
+
+    durable: ClassVar[bool] = False
+    proposals: tuple[Proposal, ...]
+    after: str | None
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobAssigned:
+    """A worker got a job. On disk before the job's process starts."""
+
+    durable: ClassVar[bool] = True
+    job: str
+    recommendation_id: int
+    worker: str
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEnded:
+    """A job came to its end, whatever end. On disk before any handler hears of it."""
+
+    durable: ClassVar[bool] = True
+    job: str
+    state: JobState
+    score: float | None = None
+    epoch: int | None = None
+    metric: str | None = None
+    failure: FailureClass | None = None
+    exit_status: int | None = None
+    message: str = ""
+    tail: str = ""
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerFreed:
+    """The handlers have heard of a job's end, and its worker is idle again."""
+
+    durable: ClassVar[bool] = False
+    job: str
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopRequested:
+    """Someone asked for the end. `abort`: running jobs are ended, too; `signal` is what came."""
+
+    durable: ClassVar[bool] = True
+    issuer: str
+    reason: str
+    state: RunState
+    abort: bool = False
+    signal: int | None = None
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded:
+    """Nothing runs any more, and nothing will."""
+
+    durable: ClassVar[bool] = True
+    state: RunState
+    reason: str
+    time: float
+
+
+Event = Union[
+    RunStarted, RecommendationsMade, JobAssigned, JobEnded, WorkerFreed, StopRequested, RunEnded
+]
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted,
+        RecommendationsMade,
+        JobAssigned,
+        JobEnded,
+        WorkerFreed,
+        StopRequested,
+        RunEnded,
+    )
+}
+_ENUMS: dict[tuple[str, str], type[Any]] = {
+    ("JobEnded", "state"): JobState,
+    ("JobEnded", "failure"): FailureClass,
+    ("StopRequested", "state"): RunState,
+    ("RunEnded", "state"): RunState,
+}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """An event as a JSON object with its kind under `event`."""
+    return {"event": type(event).__name__, **dataclasses.asdict(event)}
+
+
+def from_json(raw: Mapping[str, Any]) -> Event:
+    """The inverse of `to_json`; raises `ValueError` for what is no event."""
+    fields = dict(raw)
+    name = fields.pop("event", None)
+    if name not in _KINDS:
+        raise ValueError(f"no event is called {name!r}")
+    for key, value in fields.items():
+        if (name, key) in _ENUMS and value is not None:
+            fields[key] = _ENUMS[name, key](value)
+    if name == "RunStarted":
+        fields["workers"] = tuple((worker, tuple(gpus)) for worker, gpus in fields["workers"])
+    if name == "RecommendationsMade":
+        fields["proposals"] = tuple(Proposal(**proposal) for proposal in fields["proposals"])
+    try:
+        event: Event = _KINDS[name](**fields)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    return event

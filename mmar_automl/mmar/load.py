@@ -1,0 +1,158 @@
+"""An MMAR as read from disk: its configs with the places in them, and its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault, Problem
+from mmar_automl.mmar.environment import DATA_PATHS, locate_data, variables
+from mmar_automl.mmar.layout import MmarLayout
+from mmar_automl.mmar.source import JsonSource, UnreadableJson, read_json
+
+DEFAULT_AUTOML_CONFIG: dict[str, Any] = {
+    "handlers": [{"name": "MMARHandler"}, {"name": "StatsHandler"}, {"name": "MMARStatsHandler"}],
+    "executor": {"name": "MMARExecutor", "args": {"remove_search_augs": True}},
+    "controller": {"name": "RandomController"},
+}
+"""What an MMAR without a config_automl.json searches with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mmar:
+    """A loaded MMAR. `overrides` are the typed words of `--set`."""
+
+    layout: MmarLayout
+    train_config: JsonSource
+    automl_config: JsonSource
+    environment: JsonSource
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def variables(self) -> dict[str, Any]:
+        """Every `{name}`, by Clara's precedence, with absolute paths."""
+        return variables(
+            self.train_config.data, self.environment.data, self.overrides, self.layout.root
+        )
+
+    def job_environment(self) -> dict[str, Any]:
+        """environment.json for a job: the data's paths absolute, `MMAR_` ones still relative."""
+        environment = dict(self.environment.data)
+        for name in DATA_PATHS:
+            if isinstance(environment.get(name), str) and environment[name]:
+                environment[name] = str(locate_data(environment[name], self.layout.root))
+        return environment
+
+    def job_overrides(self) -> dict[str, Any]:
+        """The words of `--set` for a job's training: the data's paths absolute."""
+        overrides = dict(self.overrides)
+        for name in DATA_PATHS:
+            if isinstance(overrides.get(name), str) and overrides[name]:
+                overrides[name] = str(locate_data(overrides[name], self.layout.root))
+        return overrides
+
+
+def find_root(path: Path) -> MmarLayout:
+    """The layout of an MMAR; raises `BadInput` where there is none, with the nearest one."""
+    root = Path(path).expanduser()
+    if not root.exists():
+        raise BadInput(f"no such directory: {path}")
+    if not root.is_dir():
+        raise BadInput(f"{path} is a file; an MMAR is a directory")
+    layout = MmarLayout(root.resolve())
+    if not layout.config.is_dir():
+        inside = [child.name for child in sorted(root.iterdir()) if (child / "config").is_dir()]
+        hint = f"did you mean {root / inside[0]}?" if inside else ""
+        if root.resolve().name == "config":
+            hint = f"did you mean {root.resolve().parent}?"
+        raise BadInput(f"{path} is no MMAR: it has no folder config/", hint)
+    return layout
+
+
+def load(
+    path: Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    train_config: str | None = None,
+    automl_config: str | None = None,
+) -> Mmar:
+    """Read the configs of the MMAR at `path`; the file names are relative to its `config/`.
+
+    Raises `BadInput` if it is no MMAR, `ConfigProblems` with every file that cannot be read. A
+    missing config_automl.json or environment.json is an empty one, with the defaults.
+    """
+    layout = find_root(path)
+    problems: list[Problem] = []
+    automl = _read(
+        layout.config / (automl_config or layout.automl_config.name),
+        problems,
+        None if automl_config else DEFAULT_AUTOML_CONFIG,
+    )
+    name = train_config or _named_in(automl.data, dict(overrides or {}))
+    train = _read(layout.config / name if name else layout.train_config, problems)
+    environment = _read(layout.environment, problems, {})
+    if problems:
+        raise ConfigProblems(problems)
+    return Mmar(
+        layout=layout,
+        train_config=train,
+        automl_config=automl,
+        environment=environment,
+        overrides=dict(overrides or {}),
+    )
+
+
+def component_args(automl: Any, kind: str, name: str) -> dict[str, Any]:
+    """The args of the enabled component of this name under `kind` (`handlers`), or none."""
+    found = automl.get(kind, []) if isinstance(automl, Mapping) else []
+    for component in found if isinstance(found, list) else [found]:
+        if isinstance(component, Mapping) and component.get("name") == name:
+            args = component.get("args")
+            if isinstance(args, dict) and component.get("disabled") is not True:
+                return args
+    return {}
+
+
+def _named_in(automl: Any, overrides: dict[str, Any]) -> str | None:
+    """The training config that MMARHandler names, `{trainconf}` filled in from `--set`."""
+    name = component_args(automl, "handlers", "MMARHandler").get("train_config_file")
+    if name == "{trainconf}":
+        name = overrides.get("trainconf")
+    return str(name) if name is not None else None
+
+
+def _read(file: Path, problems: list[Problem], default: Any = None) -> JsonSource:
+    empty = JsonSource(file, default if default is not None else {}, {})
+    try:
+        source = read_json(file)
+    except UnreadableJson as error:
+        problems.append(error.problem)
+        return empty
+    except FileNotFoundError:
+        if default is None:
+            others = sorted(other.name for other in file.parent.glob("*.json"))
+            problems.append(
+                Problem(
+                    severity="error",
+                    file=str(file),
+                    message="no such file",
+                    hint=f"{file.parent.name}/ has {', '.join(others)}" if others else "",
+                )
+            )
+        return empty
+    except IsADirectoryError:
+        problems.append(
+            Problem(severity="error", file=str(file), message="a directory, not a file")
+        )
+        return empty
+    except OSError as error:
+        raise EnvironmentFault(f"{file} cannot be read: {error.strerror}") from error
+    if not isinstance(source.data, dict):
+        problems.append(
+            Problem(severity="error", file=str(file), line=1, message="not a JSON object: {…}")
+        )
+        return empty
+    return source
