@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +14,28 @@ from rich.text import Text
 
 from mmar_automl.errors import MISSING, Problem, format_path
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+PIPE_WIDTH = 160
+"""Columns where there is no terminal to ask: a log or a pager takes more than 80."""
+
+
+def _console(stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
 
 
 def say(line: str) -> None:
     """A plain line on standard output, as it stands."""
-    out.print(Text(line))
+    out.print(Text(line), soft_wrap=True)
 
 
 def warn(line: str) -> None:
     """A notice on standard error."""
-    err.print(Text(line, style="yellow"))
+    err.print(Text(line, style="yellow"), soft_wrap=True)
 
 
 def print_problems(problems: Sequence[Problem], console: Console) -> None:
@@ -42,7 +53,7 @@ def print_problems(problems: Sequence[Problem], console: Console) -> None:
         text.append(f"\n    {problem.message}")
         if problem.hint:
             text.append(f"\n    → {problem.hint}", style="cyan")
-        console.print(text)
+        console.print(text, soft_wrap=True)
 
 
 def problems_json(problems: Sequence[Problem]) -> str:

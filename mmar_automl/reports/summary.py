@@ -31,12 +31,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A search, its jobs by score, best first. `best` is a job's name."""
+    """A search, its jobs by score, best first. `best` is a job's name, `folder` the run's."""
 
     run_id: str
     state: RunState
     reason: str
     best: str | None
+    folder: Path
     rows: tuple[Row, ...]
     dropped: int
     seconds: float | None
@@ -82,6 +83,7 @@ def summarise(
         state=state,
         reason=reason,
         best=best.name if best else None,
+        folder=run_root,
         rows=tuple(rows),
         dropped=dropped,
         seconds=seconds,

@@ -10,9 +10,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
-from mmar_automl.defs import JobState
+from mmar_automl.defs import JobState, RunState
 from mmar_automl.reports.summary import Report, Row
 
 _COLOURS = {
@@ -28,25 +29,49 @@ _COLOURS = {
 def print_report(report: Report, console: Console) -> None:
     """Jobs by score with their parameters, then what failed and why."""
     metric = next((row.metric for row in report.rows if row.metric), "score")
-    table = Table(title=f"{report.run_id}: {report.state}", title_justify="left", expand=False)
-    for name in ("job", metric, "state", "time", "parameters", "folder"):
-        numeric = name in (metric, "time")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
-    for row in report.rows:
-        colour = _COLOURS.get(row.state, "")
-        table.add_row(
-            f"[bold]{row.name} *[/bold]" if row.name == report.best else row.name,
-            "–" if row.score is None else f"{row.score:.4f}",
-            f"[{colour}]{str(row.state).replace('_', ' ')}[/{colour}]" if colour else row.state,
-            "–" if row.seconds is None else f"{row.seconds:.0f} s",
-            escape(_values(row.parameters)),
-            escape("deleted" if row.folder is None else _short(row.folder)),
-        )
+    table = _table(report, metric, apart=True)
+    if Measurement.get(console, console.options, table).minimum > console.width:
+        table = _table(report, metric, apart=False)
     console.print(table)
-    console.print(_verdict(report, metric), highlight=False)
+    console.print(f"folders: {escape(_short(report.folder))}{os.sep}")
+    console.print(_verdict(report, metric))
     for row in report.rows:
         if row.state in (JobState.FAILED, JobState.FINISHED_NO_SCORE):
             _explain(row, console)
+
+
+def _table(report: Report, metric: str, *, apart: bool) -> Table:
+    """`apart`: a column for each parameter; else all of them in one, which any width can take."""
+    names = list(dict.fromkeys(name for row in report.rows for name in row.parameters))
+    table = Table(
+        title=f"{escape(report.run_id)}: {report.state}", title_justify="left", header_style="bold"
+    )
+    table.add_column(escape(metric), justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    if apart:
+        for name in names:
+            table.add_column(escape(name), no_wrap=True)
+    else:
+        table.add_column("parameters", overflow="fold", ratio=1)
+    table.add_column("folder", no_wrap=True)
+    for row in report.rows:
+        colour = _COLOURS[row.state] if row.state in _COLOURS else "none"
+        values = (
+            [escape(_value(row.parameters[n])) if n in row.parameters else "–" for n in names]
+            if apart
+            else [escape(_values(row.parameters))]
+        )
+        best = row.name == report.best
+        table.add_row(
+            "–" if row.score is None else f"{row.score:.4f}",
+            f"[{colour}]{str(row.state).replace('_', ' ')}[/]",
+            "–" if row.seconds is None else f"{row.seconds:.0f} s",
+            *values,
+            f"{row.name}{' (deleted)' if row.folder is None else ''}{' *' if best else ''}",
+            style="bold" if best else "",
+        )
+    return table
 
 
 def _verdict(report: Report, metric: str) -> str:
@@ -58,20 +83,21 @@ def _verdict(report: Report, metric: str) -> str:
         line = f"* best: {best.name}, {escape(metric)} {best.score:.4f}{epoch}."
     if report.dropped:
         line += f" {report.dropped} proposed configurations were never started."
-    if report.reason and report.state not in ("finished", "running"):
+    if report.reason and report.state not in (RunState.FINISHED, RunState.RUNNING):
         line += f" The search ended early: {escape(report.reason)}."
     return line
 
 
 def _explain(row: Row, console: Console) -> None:
     log = "" if row.folder is None else f" ({_short(row.folder / 'log.txt')})"
-    console.print(escape(f"{row.name} {row.state}: {row.message}{log}"), highlight=False)
+    state = str(row.state).replace("_", " ")
+    console.print(escape(f"{row.name} {state}: {row.message}{log}"))
     for line in row.tail.splitlines()[-3:]:
-        console.print(escape(f"    {line}"), highlight=False, overflow="ellipsis", no_wrap=True)
+        console.print(escape(f"    {line}"), overflow="ellipsis", no_wrap=True)
 
 
 def _values(parameters: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name} = {_value(value)}" for name, value in parameters.items())
+    return ", ".join(f"{name}={_value(value)}" for name, value in parameters.items())
 
 
 def _value(value: Any) -> str:
