@@ -30,7 +30,8 @@ def print_report(report: Report, console: Console) -> None:
     """Jobs by score with their parameters, then what failed and why."""
     metric = next((row.metric for row in report.rows if row.metric), "score")
     table = _table(report, metric, apart=True)
-    if Measurement.get(console, console.options, table).minimum > console.width:
+    unbounded = console.options.update(max_width=10_000)
+    if Measurement.get(console, unbounded, table).minimum > console.width:
         table = _table(report, metric, apart=False)
     console.print(table)
     console.print(f"folders: {escape(_short(report.folder))}{os.sep}")
@@ -56,7 +57,7 @@ def _table(report: Report, metric: str, *, apart: bool) -> Table:
         table.add_column("parameters", overflow="fold", ratio=1)
     table.add_column("folder", no_wrap=True)
     for row in report.rows:
-        colour = _COLOURS[row.state] if row.state in _COLOURS else "none"
+        colour = _COLOURS.get(row.state, "none")
         values = (
             [escape(_value(row.parameters[n])) if n in row.parameters else "–" for n in names]
             if apart

@@ -32,15 +32,21 @@ class Recorder:
         self._started = time.monotonic()
         self._loss: Any = None
         self._losses = 0
+        self._trainer: Any = None
+        self._facts: dict[str, Any] = {}
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.metric: str | None = None
         self.validations = 0
 
     def attach(self, trainer: Any, evaluator: Any) -> None:
+        """Listen to both; `evaluator` is None where the config has none."""
+        import torch
         from ignite.engine import Events
 
         self._trainer = trainer
+        # The same seed gives the same score only with the same of these.
+        self._facts = {"device": str(trainer.state.device), "threads": torch.get_num_threads()}
         trainer.add_event_handler(Events.EPOCH_STARTED, self._forget_losses)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._add_loss)
         if evaluator is not None:
@@ -96,7 +102,8 @@ class Recorder:
             "best_validation_metric": self.best,
             "best_validation_epoch": self.best_epoch,
             "metric": self.metric,
-            "epochs": self._trainer.state.epoch if hasattr(self, "_trainer") else 0,
+            "epochs": self._trainer.state.epoch if self._trainer is not None else 0,
             "validations": self.validations,
             "seconds": round(time.monotonic() - self._started, 3),
+            **self._facts,
         }
