@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from mmar_automl.errors import BadInput, ConfigProblems, MmarAutomlError, format_path
+from mmar_automl.errors import BadInput
 from mmar_automl.mmar.environment import parse_set
 from mmar_automl.mmar.layout import MmarLayout
 
@@ -66,39 +66,30 @@ def train(
             help="Variables that outrank config and environment; any number of words may follow.",
         ),
     ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of a user's mistake, too.")
-    ] = False,
 ) -> None:
     """Train an MMAR with its config, on today's MONAI.
 
-    Exits with 0, with 2 for a mistake in the MMAR's files, with 1 if the training fails.
+    Ends with 0, with 2 for a mistake in the MMAR's files, with 1 if the training fails.
     """
     # A search stops a job by SIGTERM; whoever started us may have left a signal ignored.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    try:
-        configure_logging(mmar, log_config)
-        from mmar_automl.trainer.run import Request, append_to_path
-        from mmar_automl.trainer.run import train as run
+    configure_logging(mmar, log_config)
+    from mmar_automl.trainer.run import Request, append_to_path
+    from mmar_automl.trainer.run import train as run
 
-        root = mmar.resolve()
-        # PYTHONPATH may have put the MMAR's own Python in front of torch's and MONAI's imports.
-        append_to_path(MmarLayout(root).custom)
-        run(
-            Request(
-                root=root,
-                config=train_config,
-                environment=env,
-                overrides=parse_set(set_ or []),
-                write_stats=write_train_stats,
-            )
+    root = mmar.resolve()
+    # PYTHONPATH may have put the MMAR's own Python in front of torch's and MONAI's imports.
+    append_to_path(MmarLayout(root).custom)
+    run(
+        Request(
+            root=root,
+            config=train_config,
+            environment=env,
+            overrides=parse_set(set_ or []),
+            write_stats=write_train_stats,
         )
-    except MmarAutomlError as error:
-        if debug:
-            raise
-        print_fault(error)
-        raise typer.Exit(error.exit_code) from None
+    )
 
 
 def configure_logging(mmar: Path, log_config: str | None) -> None:
@@ -115,29 +106,3 @@ def configure_logging(mmar: Path, log_config: str | None) -> None:
         logging.config.fileConfig(file, disable_existing_loggers=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BadInput(f"{file} is no logging config: {error}") from None
-
-
-def print_fault(error: MmarAutomlError) -> None:
-    """A user's mistake on stderr: each problem on a line, with file, line, place and mend."""
-    if not isinstance(error, ConfigProblems):
-        hint = f"\n  {error.hint}" if isinstance(error, BadInput) and error.hint else ""
-        typer.echo(f"{error}{hint}", err=True)
-        return
-    for problem in error.problems:
-        line = f":{problem.line}" if problem.line else ""
-        place = f": {format_path(problem.path)}" if problem.path else ""
-        typer.echo(f"{problem.severity}: {problem.file}{line}{place}: {problem.message}", err=True)
-        if problem.hint:
-            typer.echo(f"  {problem.hint}", err=True)
-    typer.echo(str(error), err=True)
-
-
-def main() -> None:
-    """`python -m mmar_automl.cli.train`: this command alone."""
-    app = typer.Typer(add_completion=False)
-    register(app)
-    app()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,134 @@
+"""What a person is told when a training cannot be: place, arguments, case and cause."""
+
+import json
+
+import pytest
+
+from mmar_automl.errors import BadInput, ConfigProblems
+from mmar_automl.jobs import result
+from mmar_automl.mmar.layout import MmarLayout
+from mmar_automl.trainer.build import CannotBuild
+from mmar_automl.trainer.checkpoint import UnfitCheckpoint
+from mmar_automl.trainer.run import Request, TrainingFailed, evaluate_checkpoint, train
+
+
+def test_constructor_that_raises_is_named(mmar, config):
+    """The JSON path, the component with its arguments, the root cause; and exit status 2."""
+    config["train"]["model"]["args"]["strides"] = [2, 2, 2]
+    config["train"]["model"]["args"]["channels"] = [4]
+    root = mmar(config)
+    with pytest.raises(CannotBuild) as caught:
+        train(Request(root=root, write_stats=True))
+    text = str(caught.value)
+    assert text.startswith("train.model: UNet(")
+    assert "channels=[4]" in text
+    assert "ValueError: the length of `channels`" in text
+    assert caught.value.exit_code == 2
+    assert result.read_stats(MmarLayout(root)).raw["fault"] == text
+
+
+def test_constructor_of_a_nested_component_is_named(mmar, config):
+    """One of many transforms is named by its index, counted as in the file."""
+    config["train"]["pre_transforms"].insert(0, {"name": "RandFlipd", "disabled": True})
+    config["train"]["pre_transforms"][5]["args"]["spatial_axis"] = "x"
+    config["train"]["pre_transforms"][4]["args"]["pos"] = -1
+    with pytest.raises(CannotBuild, match=r"train\.pre_transforms\[4\]: RandCropByPosNegLabeld"):
+        train(Request(root=mmar(config)))
+
+
+def test_crop_larger_than_the_image_names_transform_and_case(mmar, config):
+    """Valid by itself, invalid on these data: the message says on which."""
+    config["train"]["pre_transforms"][3]["args"]["spatial_size"] = [64, 64, 64]
+    root = mmar(config)
+    with pytest.raises(TrainingFailed) as caught:
+        train(Request(root=root, write_stats=True))
+    text = str(caught.value)
+    assert text.startswith("train.pre_transforms[3]: ")
+    assert "larger" in text
+    assert "image_" in text
+    assert caught.value.exit_code == 1
+    assert result.read_stats(MmarLayout(root)).metric_value is None
+
+
+def test_label_of_another_shape_names_the_loss_or_transform(mmar, config, volumes, tmp_path):
+    """A label that does not fit its image ends the training with a place."""
+    import nibabel
+    import numpy as np
+
+    small = tmp_path / "small.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.ones((9, 9, 9), np.uint8), np.eye(4)), small)
+    listing = json.loads((volumes / "list.json").read_text())
+    listing["training"][0]["label"] = str(small)
+    (tmp_path / "odd.json").write_text(json.dumps(listing))
+    with pytest.raises((TrainingFailed, CannotBuild), match=r"train\."):
+        train(Request(root=mmar(config, DATASET_JSON=str(tmp_path / "odd.json"))))
+
+
+def test_unreadable_volume_is_named(mmar, config, volumes, tmp_path):
+    """A file that is no image: its name is in the message."""
+    (tmp_path / "broken.nii.gz").write_bytes(b"not a volume")
+    listing = json.loads((volumes / "list.json").read_text())
+    listing["training"][1]["image"] = str(tmp_path / "broken.nii.gz")
+    (tmp_path / "odd.json").write_text(json.dumps(listing))
+    with pytest.raises(CannotBuild, match=r"train\.pre_transforms\[0\].*broken\.nii\.gz"):
+        train(Request(root=mmar(config, DATASET_JSON=str(tmp_path / "odd.json"))))
+
+
+def test_epochs_below_the_interval_are_refused(mmar, config):
+    """A training that never validates has no score, so it does not begin."""
+    config["num_interval_per_valid"] = 20
+    root = mmar(config)
+    with pytest.raises(ConfigProblems) as caught:
+        train(Request(root=root, write_stats=True))
+    (problem,) = caught.value.problems
+    assert problem.path == ("train", "handlers", 2, "args", "interval")
+    assert "every 20 epochs never comes in 2 epochs" in problem.message
+
+
+def test_missing_files_are_counted_before_anything_runs(mmar, config, volumes, tmp_path):
+    """Every missing file of every list, with the places that were tried."""
+    listing = json.loads((volumes / "list.json").read_text())
+    listing["training"][0]["image"] = "nowhere.nii.gz"
+    del listing["validation"]
+    (tmp_path / "odd.json").write_text(json.dumps(listing))
+    with pytest.raises(ConfigProblems) as caught:
+        train(Request(root=mmar(config, DATASET_JSON=str(tmp_path / "odd.json"))))
+    first, second = caught.value.problems
+    assert f"1 files of the 2 cases in 'training' are missing: {volumes}/nowhere" in first.message
+    assert second.path == ("validate", "dataset", "data_list_key")
+    assert second.hint == "it has training"
+    with pytest.raises(ConfigProblems) as caught:
+        train(Request(root=mmar(config, DATASET_JSON=str(tmp_path / "none.json"))))
+    assert caught.value.problems[0].message == "the data list does not exist"
+
+
+def test_own_loss_that_fails_is_named(mmar, config):
+    """A fault inside the user's own component, in the middle of the training."""
+    root = mmar(config)
+    (root / "custom").mkdir()
+    (root / "custom" / "failing_loss.py").write_text(
+        "class Loss:\n"
+        "    def __init__(self, width=1): self.width = width\n"
+        "    def __call__(self, pred, label): raise ArithmeticError('too narrow')\n"
+    )
+    config["train"]["loss"] = {"path": "failing_loss.Loss", "args": {"width": 3}}
+    with pytest.raises(TrainingFailed, match=r"train\.loss: ArithmeticError: too narrow"):
+        train(Request(root=mmar(config)))
+
+
+def test_checkpoint_of_another_network_is_refused(mmar, config):
+    """Weights that do not fit are said to, by the file's name."""
+    train(Request(root=mmar(config)))
+    config["train"]["model"]["args"]["channels"] = [4, 6]
+    with pytest.raises(UnfitCheckpoint, match="is of another network"):
+        evaluate_checkpoint(Request(root=mmar(config)))
+
+
+def test_no_config_and_no_json(mmar, config):
+    """A missing or broken file is a mistake of the user's, not a crash."""
+    root = mmar(config)
+    with pytest.raises(BadInput, match="cannot be read"):
+        train(Request(root=root, config="config/none.json"))
+    (root / "config" / "config_train.json").write_text('{"train": \n{,}')
+    with pytest.raises(ConfigProblems):
+        train(Request(root=root))

@@ -1,0 +1,87 @@
+"""`mmar-automl train` as a program: its words, its signals, its exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from mmar_automl.mmar.layout import MmarLayout
+
+PROGRAM = [sys.executable, "-u", "-m", "mmar_automl", "train"]
+QUIET_CORES = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def test_claras_command_line_trains(mmar, config):
+    """Bare words behind --set are ignored; own Python named like the standard library's, loader
+    processes and print_conf do no harm; nothing that a user cannot mend is printed."""
+    for scope in ("train", "validate"):
+        config[scope]["dataloader"]["args"]["num_workers"] = 1
+    root = mmar(config)
+    (root / "custom").mkdir()
+    (root / "custom" / "http.py").write_text("raise RuntimeError('shadowed')\n")
+    words = "-c config/config_train.json -e config/environment.json --write_train_stats --set"
+    ran = subprocess.run(
+        [*PROGRAM, "-m", str(root), *words.split(), "print_conf=True", "epochs=1", "0", "foo"],
+        env={**os.environ, **QUIET_CORES, "PYTHONPATH": str(root / "custom")},
+        cwd="/", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stderr == ""
+    assert '"max_epochs": 1' in ran.stdout
+    assert "amp is off" in ran.stdout
+    assert json.loads(MmarLayout(root).train_stats.read_text())["epochs"] == 1
+
+
+def test_users_mistake_is_a_message_and_2(mmar, config):
+    """File, line, JSON path and mend; no traceback, and long before MONAI is imported."""
+    config["train"]["optimizer"]["name"] = "Addam"
+    root = mmar(config)
+    ran = subprocess.run(
+        [*PROGRAM, "-m", str(root), "--set"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert "Traceback" not in ran.stderr
+    assert "config_train.json:" in ran.stderr
+    assert "train.optimizer.name" in ran.stderr
+    assert "Adam" in ran.stderr
+    nowhere = subprocess.run(
+        [*PROGRAM, "-m", str(root / "none")], capture_output=True, text=True, check=False
+    )
+    assert nowhere.returncode == 2
+    assert "Traceback" not in nowhere.stderr
+
+
+def test_sigterm_ends_it_at_once(mmar, config):
+    """The search stops a job by SIGTERM: it is over in a moment, with the status that says so."""
+    config["epochs"] = 100_000
+    root = mmar(config)
+    training = subprocess.Popen(
+        [*PROGRAM, "-m", str(root), "--write_train_stats"],
+        env={**os.environ, **QUIET_CORES}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not MmarLayout(root).progress.exists():
+            assert training.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        training.send_signal(signal.SIGTERM)
+        assert training.wait(timeout=5) == -signal.SIGTERM
+    finally:
+        training.kill()
+        training.wait()
+    assert json.loads(MmarLayout(root).train_stats.read_text())["metric"] == "val_mean_dice"
+
+
+def test_help_needs_no_torch():
+    """`--help` answers at once, since nothing heavy is loaded for it."""
+    code = (
+        "import sys; from mmar_automl.cli import app;"
+        "app(['train', '--help'], standalone_mode=False);"
+        "print([m for m in ('torch', 'monai', 'mlflow') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--write_train_stats" in ran.stdout
+    assert ran.stdout.strip().endswith("[]")
