@@ -60,6 +60,6 @@ def main() -> None:
 def _explain(error: MmarAutomlError) -> None:
     if isinstance(error, ConfigProblems):
         print_problems(error.problems, err)
-    err.print(f"mmar-automl: {error}", style="bold red", markup=False)
+    err.print(f"mmar-automl: {error}", style="bold red", markup=False, soft_wrap=True)
     if isinstance(error, BadInput) and error.hint:
-        err.print(f"    → {error.hint}", style="cyan", markup=False)
+        err.print(f"    → {error.hint}", style="cyan", markup=False, soft_wrap=True)

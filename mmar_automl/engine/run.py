@@ -126,9 +126,10 @@ class Engine:
             )
         )
 
-    def ask_to_stop(self, issuer: str, reason: str, state: RunState = RunState.STOPPED) -> None:
+    def ask_to_stop(self, issuer: str, reason: str) -> None:
         """End soon: nothing new starts, running jobs finish."""
-        self._inbox.put(StopRequested(issuer=issuer, reason=reason, state=state, time=time.time()))
+        stop = StopRequested(issuer=issuer, reason=reason, state=RunState.STOPPED, time=time.time())
+        self._inbox.put(stop)
 
     def run(self, ctx: Context) -> RunOutcome:
         """Search until nothing is left to do.
@@ -178,7 +179,7 @@ class Engine:
             made = self._controller.initial_recommendation(self._main)
             self._recommended(made, None)
         except Exception as error:
-            self._blame("the controller or the executor", error)
+            self._take(_blame("the controller or the executor", error))
             self._recommended([], None)
 
     def _loop_once(self) -> None:
@@ -252,7 +253,7 @@ class Engine:
             made = self._controller.refine_recommendation(_outcome(job), self._main)
             self._recommended(made, job.name)
         except Exception as error:
-            self._blame(type(self._controller).__name__, error)
+            self._take(_blame(type(self._controller).__name__, error))
             self._recommended([], job.name)
 
     def _recommended(self, made: Sequence[Recommendation] | None, after: str | None) -> None:
@@ -279,14 +280,6 @@ class Engine:
             id=recommendation.id,
             values=dict(recommendation.result.values),
             parameters=SearchResult(space, recommendation.result.values).named(),
-        )
-
-    def _blame(self, who: str, error: Exception) -> None:
-        """A component that the search cannot go on without has failed."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-        self.ask_to_stop(
-            who, f"{who} raised {type(error).__name__}: {error} ({where})", RunState.FAILED
         )
 
     def _abort(self, jobs: Sequence[str]) -> None:
@@ -364,7 +357,7 @@ class Engine:
                     idle.remove(worker)
                     pairs.append((recommendation.id, worker.name))
             except Exception as error:
-                self._blame(type(self._scheduler).__name__, error)
+                self._inbox.put(_blame(type(self._scheduler).__name__, error))
             self._inbox.put(_Picked(tuple(pairs)))
 
     def _job(self, job: Job) -> None:
@@ -427,6 +420,18 @@ class Engine:
             message="" if score.value is not None else complaint,
             time=time.time(),
         )
+
+
+def _blame(who: str, error: Exception) -> StopRequested:
+    """The end of a search because of a component that it cannot go on without."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    return StopRequested(
+        issuer=who,
+        reason=f"{who} raised {type(error).__name__}: {error} ({where})",
+        state=RunState.FAILED,
+        time=time.time(),
+    )
 
 
 def _outcome(job: Job) -> Outcome:

@@ -1,0 +1,70 @@
+"""A stand-in for a training program: behaves as the first-level keys of its config say.
+
+`behaviour`: succeed, crash, oom, kill, kill_child, hang, ignore_sigterm, grandchild, torn, silent,
+nan, text. `score` is the score; `seconds` how long it takes.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+root = sys.argv[1]
+with open(os.path.join(root, "config", "config_train.json"), encoding="utf-8") as file:
+    config = json.load(file)
+behaviour = config.get("behaviour", "succeed")
+print(f"stand-in: {behaviour}, arguments {sys.argv[2:]}", flush=True)
+with open(os.path.join(root, "seen.json"), "w", encoding="utf-8") as file:
+    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MMAR_ROOT")
+    environment = {name: os.environ.get(name) for name in names}
+    json.dump({"arguments": sys.argv[2:], **environment, "time": time.time()}, file)
+
+
+def write(text):
+    with open(os.path.join(root, "models", "train_stats.json"), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def spawn_sleeper():
+    code = "import time; time.sleep(600)"
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", code], start_new_session=True)
+
+
+if behaviour == "ignore_sigterm":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+if behaviour in ("hang", "ignore_sigterm"):
+    subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+    time.sleep(600)
+if behaviour == "grandchild":
+    spawn_sleeper()
+time.sleep(config.get("seconds", 0))
+if behaviour == "crash":
+    for line in range(200):
+        print(f"line {line}")
+    sys.exit("RuntimeError: the stand-in was told to crash")
+if behaviour == "oom":
+    sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB")
+if behaviour == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if behaviour == "kill_child":
+    child = spawn_sleeper()
+    child.kill()
+    sys.exit(128 + signal.SIGKILL if child.wait() == -signal.SIGKILL else 1)
+if behaviour == "torn":
+    write('{"best_validation_metric": 0.')
+elif behaviour == "nan":
+    write('{"best_validation_metric": NaN}')
+elif behaviour == "text":
+    write('{"best_validation_metric": "0.99"}')
+elif behaviour != "silent":
+    score = config.get("score", 0.5)
+    epochs = 3
+    with open(os.path.join(root, "models", "progress.jsonl"), "w", encoding="utf-8") as file:
+        for epoch in range(1, epochs + 1):
+            line = {"epoch": epoch, "metric": score * epoch / epochs, "seconds": epoch * 0.1}
+            file.write(json.dumps(line) + "\n")
+    stats = {"best_validation_metric": score, "best_validation_epoch": epochs, "metric": "dice"}
+    write(json.dumps(stats))
