@@ -75,7 +75,8 @@ def train(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     configure_logging(mmar, log_config)
-    from mmar_automl.trainer.run import Request, append_to_path
+    from mmar_automl.trainer.process import append_to_path
+    from mmar_automl.trainer.run import Request
     from mmar_automl.trainer.run import train as run
 
     root = mmar.resolve()

@@ -27,15 +27,19 @@ class ConfigState:
         """Loading a checkpoint changes the model, not the config that is being trained."""
 
 
-def save_finite_only(saver: Any, key_metric_of: Callable[[Any], Any]) -> None:
-    """Keep MONAI's CheckpointSaver from taking a NaN for the best value so far.
+def guard(saver: Any, key_metric_of: Callable[[Any], float | None]) -> None:
+    """Keep MONAI's CheckpointSaver from losing the best model in two ways.
 
-    A first NaN would stay the best for ever, since nothing compares greater than it, and
-    `model.pt` would be the model of that epoch.
+    A first NaN would stay the best value for ever, since nothing compares greater than it. And
+    a training that is killed while it saves would leave no `model.pt` or half of one: the old
+    file is deleted before the new one is written in its place.
     """
     save = saver._key_metric_checkpoint
     if save is None:
         return
+    if getattr(save.save_handler, "filename", None) is not None:
+        save.save_handler._atomic = True
+        save.save_handler.remove = _keep
 
     def save_if_finite(engine: Any) -> None:
         value = key_metric_of(engine)
@@ -43,6 +47,10 @@ def save_finite_only(saver: Any, key_metric_of: Callable[[Any], Any]) -> None:
             save(engine)
 
     saver._key_metric_checkpoint = save_if_finite
+
+
+def _keep(_: str) -> None:
+    """Delete nothing: the new file takes the old one's place in one step."""
 
 
 class UnfitCheckpoint(MmarAutomlError):

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmar_automl.errors import BadInput, ConfigProblems, MmarAutomlError, Problem, format_path
+from mmar_automl.errors import (
+    BadInput,
+    ConfigProblems,
+    EnvironmentFault,
+    MmarAutomlError,
+    format_path,
+)
 from mmar_automl.jobs import result
 from mmar_automl.mmar.environment import variables
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.mmar.source import JsonSource, UnreadableJson, read_json
-from mmar_automl.trainer import data
+from mmar_automl.trainer import checks, process
 from mmar_automl.trainer.build import ORDER, Built, build, case_file, describe
-from mmar_automl.trainer.checkpoint import load_weights, save_finite_only
+from mmar_automl.trainer.checkpoint import guard, load_weights
 from mmar_automl.trainer.recorder import Recorder, key_metric
 from mmar_automl.trainer.translate import Translation, translate
 
 log = logging.getLogger("mmar_automl.trainer")
-
-QUIET = (
-    # (message, category): said by libraries about themselves; nothing that a user could mend.
-    (r".*torch\.cuda\.amp\.GradScaler.*", FutureWarning),
-    (r".*GradScaler is enabled, but CUDA is not available.*", UserWarning),
-    (r".*User provided device_type of 'cuda'.*", UserWarning),
-    (r".*'pin_memory' argument is set as true but no accelerator.*", UserWarning),
-    (r".*Detected call of `lr_scheduler\.step\(\)` before `optimizer\.step\(\)`.*", UserWarning),
-    (r".*Using a non-tuple sequence for multidimensional indexing.*", UserWarning),
-    (r".*torch\.jit\.(script|interface|isinstance).*", DeprecationWarning),
-    (r".*pkg_resources.*", UserWarning),
-)
 
 
 class TrainingFailed(MmarAutomlError):
@@ -73,16 +64,21 @@ def train(request: Request) -> Score:
     """
     layout = MmarLayout(request.root)
     if request.write_stats:
-        result.clear(layout)
-    translation, known = prepare(request)
-    _refuse_unvalidated(translation, request)
+        try:
+            result.clear(layout)
+        except OSError as error:
+            raise EnvironmentFault(f"{layout.models} cannot be written: {error}") from None
+    process.quiet()
+    translation, known = prepare(request, training=True)
     for notice in translation.notices:
         log.info("note: %s", notice)
     if known.get("print_conf") is True:
         print(json.dumps(translation.conf, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
-    _quiet()
-    _seed(translation.conf, known)
-    layout.models.mkdir(parents=True, exist_ok=True)
+    process.seed(translation.conf, known)
+    try:
+        layout.models.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"{layout.models} cannot be made: {error}") from None
     recorder = Recorder(layout, write=request.write_stats)
     try:
         built = build(translation)
@@ -92,8 +88,9 @@ def train(request: Request) -> Score:
     trainer, evaluator = built["train::trainer"], built.get("validate::evaluator")
     for handler in built.get("validate::handlers") or ():
         if hasattr(handler, "_key_metric_checkpoint"):
-            save_finite_only(handler, key_metric)
+            guard(handler, key_metric)
     recorder.attach(trainer, evaluator)
+    checks.validation_by_iterations(translation, trainer)
     try:
         trainer.run()
     except Exception as error:
@@ -112,14 +109,14 @@ def evaluate_checkpoint(request: Request, checkpoint: Path | None = None) -> Sco
     number of threads gives the number that the training gave.
     """
     layout = MmarLayout(request.root)
+    process.quiet()
     translation, known = prepare(request)
     validate = translation.bundle.get("validate", {})
     if not validate.get("evaluator"):
         raise BadInput(f"{request.config} has no evaluator to validate with")
     validate.pop("handlers", None)
     validate["evaluator"].pop("val_handlers", None)
-    _quiet()
-    _seed(translation.conf, known)
+    process.seed(translation.conf, known)
     ids = tuple(i for i in ORDER if i == "train::model" or i.startswith("validate::"))
     built = build(translation, ids)
     model = built.get("train::model") or built["validate::model"]
@@ -134,10 +131,11 @@ def evaluate_checkpoint(request: Request, checkpoint: Path | None = None) -> Sco
                  metrics=metrics)  # fmt: skip
 
 
-def prepare(request: Request) -> tuple[Translation, dict[str, Any]]:
-    """Read, translate and check an MMAR's training config; returns it with its variables.
+def prepare(request: Request, *, training: bool = False) -> tuple[Translation, dict[str, Any]]:
+    """Read, translate and check an MMAR's config; returns it with its variables.
 
-    Raises `ConfigProblems` with everything that is wrong, the data's missing files included.
+    With `training` it has to be one that trains, and validates before it ends. Raises
+    `ConfigProblems` with everything that is wrong, the data's missing files included.
     """
     layout = MmarLayout(request.root)
     source = _read(request.root / request.config)
@@ -146,25 +144,17 @@ def prepare(request: Request) -> tuple[Translation, dict[str, Any]]:
     env = environment.data if isinstance(environment.data, dict) else {}
     known = variables(config, env, request.overrides, request.root)
     folders = [folder for folder in layout.custom if folder.is_dir()]
-    append_to_path(layout.custom)
-    wanted = _device(known)
+    process.append_to_path(layout.custom)
+    wanted = process.device(known)
     translation = translate(source, known, device=wanted, folders=folders)
-    problems = [*translation.problems, *data.check(translation, str(source.file))]
+    problems = [*translation.problems, *checks.data_lists(translation, str(source.file))]
+    if training:
+        problems += checks.validation(translation, str(source.file))
     if any(problem.severity == "error" for problem in problems):
         raise ConfigProblems(problems)
     for problem in problems:
         log.warning("%s: %s (%s)", format_path(problem.path), problem.message, problem.hint)
     return translation, known
-
-
-def append_to_path(folders: Sequence[Path]) -> None:
-    """Make an MMAR's own Python importable, behind everything else.
-
-    In front, a file of the user's named `http.py` would take the place of Python's own.
-    """
-    ours = {os.path.realpath(folder) for folder in folders}
-    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") not in ours]
-    sys.path.extend(str(folder) for folder in folders if folder.is_dir())
 
 
 def _read(file: Path) -> JsonSource:
@@ -176,60 +166,6 @@ def _read(file: Path) -> JsonSource:
         raise BadInput(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _device(known: Mapping[str, Any]) -> str:
-    import torch
-
-    if known.get("use_gpu") is not False:
-        if torch.cuda.is_available():
-            return "cuda:0"
-        log.info("note: no GPU is visible, training on the CPU")
-    return "cpu"
-
-
-def _seed(conf: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Clara's first-level switches that are set for the whole process."""
-    import torch
-    from monai.utils import set_determinism
-
-    determinism = conf.get("determinism")
-    if isinstance(determinism, dict) and determinism.get("random_seed") is not None:
-        set_determinism(seed=int(determinism["random_seed"]))
-        if known.get("cudnn_benchmark") is True:
-            log.info("note: cudnn_benchmark stays off, since determinism is asked for")
-    elif "cudnn_benchmark" in known:
-        torch.backends.cudnn.benchmark = bool(known["cudnn_benchmark"])
-    if "tf32" in known:
-        torch.backends.cuda.matmul.allow_tf32 = bool(known["tf32"])
-        torch.backends.cudnn.allow_tf32 = bool(known["tf32"])
-
-
-def _refuse_unvalidated(translation: Translation, request: Request) -> None:
-    """A training that ends before its first validation has no score, however long it takes."""
-    train = translation.bundle["train"]
-    epochs = train.get("trainer", {}).get("max_epochs")
-    problems = []
-    for index, handler in enumerate(train.get("handlers") or []):
-        if not handler or not handler["_target_"].endswith(".ValidationHandler"):
-            continue
-        interval = handler.get("interval")
-        if handler.get("epoch_level", True) is False or handler.get("exec_at_start"):
-            return
-        if isinstance(epochs, int) and isinstance(interval, int) and interval > epochs:
-            problems.append(
-                Problem(
-                    severity="error",
-                    message=f"a validation every {interval} epochs never comes in {epochs} "
-                    f"epoch{'s' if epochs != 1 else ''}, so there would be no score",
-                    file=str(request.root / request.config),
-                    path=(*translation.origins[f"train::handlers::{index}"], "args", "interval"),
-                    value=interval,
-                    hint="train longer, or validate more often (num_interval_per_valid)",
-                )
-            )
-    if problems:
-        raise ConfigProblems(problems)
-
-
 def _failed(built: Built, error: Exception, recorder: Recorder | None) -> TrainingFailed:
     path = built.blame(error)
     case = case_file(error)
@@ -238,11 +174,6 @@ def _failed(built: Built, error: Exception, recorder: Recorder | None) -> Traini
     if recorder is not None:
         recorder.write_fault(message)
     return TrainingFailed(message)
-
-
-def _quiet() -> None:
-    for message, category in QUIET:
-        warnings.filterwarnings("ignore", message=message, category=category)
 
 
 def _is_number(value: Any) -> bool:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmar_automl.errors import BadInput, ConfigProblems
+from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
 from mmar_automl.jobs import result
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.trainer.build import CannotBuild
@@ -132,3 +132,31 @@ def test_no_config_and_no_json(mmar, config):
     (root / "config" / "config_train.json").write_text('{"train": \n{,}')
     with pytest.raises(ConfigProblems):
         train(Request(root=root))
+
+
+def test_interval_in_iterations_is_checked_too(mmar, config):
+    """Iterations are counted once the data loader is there, still before the first of them."""
+    handler = config["train"]["handlers"][2]["args"]
+    handler.update(epoch_level=False, interval=3)
+    with pytest.raises(BadInput, match="every 3 iterations never comes in 2"):
+        train(Request(root=mmar(config)))
+    handler.update(interval=2)
+    assert train(Request(root=mmar(config))).value is not None
+
+
+def test_validation_config_is_no_training_config(mmar, config):
+    """A flat config validates; asked to train, it says what is missing."""
+    flat = {**config["validate"], "model": config["train"]["model"]}
+    for section in ("pre_transforms", "post_transforms"):
+        flat[section] = config["train"][section][:3] if section == "pre_transforms" else []
+    with pytest.raises(ConfigProblems) as caught:
+        train(Request(root=mmar(flat)))
+    assert "the config has no trainer" in {p.message for p in caught.value.problems}
+
+
+def test_models_folder_that_cannot_be_written_is_the_machines_fault(mmar, config):
+    """A file in the place of the folder: exit code 4, not a defect of ours."""
+    root = mmar(config)
+    (root / "models").write_text("a file")
+    with pytest.raises(EnvironmentFault):
+        train(Request(root=root, write_stats=True))

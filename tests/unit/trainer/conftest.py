@@ -31,7 +31,8 @@ def translated(tmp_path: Path) -> Callable[..., Translation]:
         file = tmp_path / "config_train.json"
         file.write_text(json.dumps(config, indent=2))
         environment = {"DATA_ROOT": "/data", "DATASET_JSON": "/data/list.json"}
-        known = variables(copy.deepcopy(config), environment, overrides, tmp_path)
+        mapping = copy.deepcopy(config) if isinstance(config, dict) else {}
+        known = variables(mapping, environment, overrides, tmp_path)
         return translate(read_json(file), known, device=device, rank=rank, folders=folders)
 
     return translate_it

@@ -67,7 +67,7 @@ def test_path_into_an_installed_package():
 def test_torch_stays_out():
     """Translating is for `validate` too, which answers before torch could be imported."""
     code = (
-        "import sys; from mmar_automl.trainer import names, translate, data, catalog;"
+        "import sys; from mmar_automl.trainer import names, translate, checks, catalog;"
         "names.find('UNet'); names.suggest('x');"
         "print([m for m in ('torch', 'monai', 'ignite') if m in sys.modules])"
     )

@@ -1,21 +1,21 @@
-"""The data lists that a config names, checked before five seconds of imports and the training."""
+"""What can be known to fail before the training: missing files, a validation that never comes."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmar_automl.errors import JsonPath, Problem
+from mmar_automl.errors import BadInput, JsonPath, Problem, format_path
 from mmar_automl.trainer.translate import Translation
 
 SHOWN = 3
 """How many missing files a message lists."""
 
 
-def check(translation: Translation, file: str) -> list[Problem]:
+def data_lists(translation: Translation, file: str) -> list[Problem]:
     """What is wrong with the data lists of the datasets of a translated config.
 
     Looks only whether files exist; reading them is the training's business.
@@ -76,3 +76,58 @@ def _files(item: Any, root: Path) -> Iterable[Path]:
             # A label may be a class number; only what looks like a file is one.
             if isinstance(text, str) and (key == "image" or os.sep in text or "." in text):
                 yield root / text
+
+
+def validation(translation: Translation, file: str) -> list[Problem]:
+    """What keeps a training config from training, or from ever having a score.
+
+    A training that ends before its first validation has no score, however long it takes.
+    """
+    train = translation.bundle.get("train", {})
+    if not train.get("trainer"):
+        return [Problem(severity="error", message="the config has no trainer", file=file,
+                        path=("train", "trainer"), hint="is it a validation config?")]  # fmt: skip
+    handlers = list(_validations(translation))
+    if not handlers:
+        return [Problem(severity="warning", message="nothing validates, so there will be no score",
+                        file=file, path=("train", "handlers"),
+                        hint="a ValidationHandler in train.handlers does")]  # fmt: skip
+    epochs = train["trainer"].get("max_epochs")
+    return [
+        Problem(
+            severity="error",
+            message=f"a validation every {interval} epochs never comes in {epochs} "
+            f"epoch{'s' if epochs != 1 else ''}, so there would be no score",
+            file=file,
+            path=(*path, "args", "interval"),
+            value=interval,
+            hint="train longer, or validate more often (num_interval_per_valid)",
+        )
+        for path, interval, by_epochs in handlers
+        if by_epochs and isinstance(epochs, int) and interval > epochs
+    ]
+
+
+def validation_by_iterations(translation: Translation, trainer: Any) -> None:
+    """The same for an interval in iterations, whose number only the built data loader tells."""
+    length, epochs = trainer.state.epoch_length, trainer.state.max_epochs
+    if not length or not epochs:
+        return
+    for path, interval, by_epochs in _validations(translation):
+        if not by_epochs and interval > length * epochs:
+            raise BadInput(
+                f"{format_path((*path, 'args', 'interval'))}: a validation every {interval} "
+                f"iterations never comes in {length * epochs}, so there would be no score"
+            )
+
+
+def _validations(translation: Translation) -> Iterator[tuple[JsonPath, int, bool]]:
+    """Each ValidationHandler's place, interval, and whether that counts epochs."""
+    for index, handler in enumerate(translation.bundle.get("train", {}).get("handlers") or []):
+        if not handler or not handler["_target_"].endswith(".ValidationHandler"):
+            continue
+        interval = handler.get("interval")
+        if handler.get("exec_at_start") or not isinstance(interval, int):
+            interval = 0
+        path = translation.origins[f"train::handlers::{index}"]
+        yield path, interval, handler.get("epoch_level", True) is not False
