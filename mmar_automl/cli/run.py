@@ -130,7 +130,7 @@ def _tracking(
 
 
 def _size(checked: Checked) -> str:
-    from mmar_automl.search.distinct import count
+    from mmar_automl.search.count import count
 
     number = count(checked.space)
     return "infinitely many configurations" if number is None else f"{number} configurations"

@@ -1,6 +1,20 @@
 """The nouns. They depend on nothing and do no I/O."""
 
+from mmar_automl.defs.conditions import (
+    ALWAYS,
+    NEVER,
+    AllOf,
+    AnyOf,
+    Condition,
+    Evaluation,
+    Is,
+    all_of,
+    any_of,
+    keys_of,
+    settle,
+)
 from mmar_automl.defs.context import Context, ContextKey
+from mmar_automl.defs.domains import Choices, Domain, FloatRange, IntRange, Json, Value
 from mmar_automl.defs.job import MOVES, FailureClass, IllegalMove, Job, JobState, RunState, best_of
 from mmar_automl.defs.recommendation import (
     NO_SCORE,
@@ -11,25 +25,7 @@ from mmar_automl.defs.recommendation import (
     Status,
     finite,
 )
-from mmar_automl.defs.space import (
-    ALWAYS,
-    NEVER,
-    AllOf,
-    AnyOf,
-    Arg,
-    Choices,
-    Condition,
-    Domain,
-    FloatRange,
-    IntRange,
-    Is,
-    Json,
-    Parameter,
-    SearchResult,
-    SearchSpace,
-    Value,
-    keys_of,
-)
+from mmar_automl.defs.space import Arg, Parameter, SearchResult, SearchSpace
 
 __all__ = [
     "ALWAYS",
@@ -44,6 +40,7 @@ __all__ = [
     "Context",
     "ContextKey",
     "Domain",
+    "Evaluation",
     "FailureClass",
     "FloatRange",
     "IllegalMove",
@@ -62,7 +59,10 @@ __all__ = [
     "SearchSpace",
     "Status",
     "Value",
+    "all_of",
+    "any_of",
     "best_of",
     "finite",
     "keys_of",
+    "settle",
 ]

@@ -5,50 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Union
+from typing import Any
 
+from mmar_automl.defs.conditions import ALWAYS, Condition, Evaluation, keys_of
+from mmar_automl.defs.domains import Choices, Domain, FloatRange, IntRange, Json, Value
 from mmar_automl.errors import JsonPath
-
-Json = Any
-"""A JSON value: None, bool, int, float, str, list or dict of the same."""
-
-Scale = Literal["linear", "log"]
-
-
-@dataclass(frozen=True)
-class FloatRange:
-    """A float in [min, max]. One number, also where it goes to several args."""
-
-    min: float
-    max: float
-    scale: Scale = "linear"
-    step: float | None = None
-
-
-@dataclass(frozen=True)
-class IntRange:
-    """An int in [min, max], both ends included."""
-
-    min: int
-    max: int
-    scale: Scale = "linear"
-    step: int | None = None
-
-
-@dataclass(frozen=True)
-class Choices:
-    """A finite list of choices; each choice holds one JSON value for each arg of its parameter."""
-
-    options: tuple[tuple[Json, ...], ...]
-
-    def __len__(self) -> int:
-        return len(self.options)
-
-
-Domain = Union[FloatRange, IntRange, Choices]
-
-Value = Union[int, float]
-"""A proposed value: the number itself for a range, the index of the choice for `Choices`."""
 
 
 @dataclass(frozen=True)
@@ -62,47 +23,6 @@ class Arg:
     name: str
     attribute: bool = False
     alias: str | None = None
-
-
-@dataclass(frozen=True)
-class Is:
-    """True if the parameter `key` is active and its value is among `accepted`.
-
-    `accepted` holds indices for `Choices` and numbers for a range. `otherwise` is the answer
-    where that parameter is inactive or has no value: then what stands in the config decides.
-    """
-
-    key: str
-    accepted: frozenset[Value]
-    otherwise: bool = False
-
-
-@dataclass(frozen=True)
-class AllOf:
-    """True if every part is; the empty one is always true."""
-
-    parts: tuple[Condition, ...] = ()
-
-
-@dataclass(frozen=True)
-class AnyOf:
-    """True if some part is; the empty one is never true."""
-
-    parts: tuple[Condition, ...] = ()
-
-
-Condition = Union[Is, AllOf, AnyOf]
-"""When a parameter is active, as a formula over the values of other parameters."""
-
-ALWAYS = AllOf()
-NEVER = AnyOf()
-
-
-def keys_of(condition: Condition) -> frozenset[str]:
-    """The parameters that a condition asks for."""
-    if isinstance(condition, Is):
-        return frozenset({condition.key})
-    return frozenset().union(*(keys_of(part) for part in condition.parts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +75,7 @@ class Parameter:
             raise ValueError(
                 f"{self.key}: {value!r} is outside [{self.domain.min}, {self.domain.max}]"
             )
-        number = int(value) if isinstance(self.domain, IntRange) else float(value)
+        number = round(value) if isinstance(self.domain, IntRange) else float(value)
         return (number,) * len(self.args)
 
 
@@ -182,17 +102,40 @@ class SearchSpace:
     def _by_key(self) -> dict[str, Parameter]:
         return {parameter.key: parameter for parameter in self.parameters}
 
+    @cached_property
+    def _conditions(self) -> dict[str, Condition]:
+        return {parameter.key: parameter.active for parameter in self.parameters}
+
+    @cached_property
+    def switches(self) -> tuple[Parameter, ...]:
+        """The parameters that others hang on, each after those that it hangs on itself."""
+        parents = {key: keys_of(condition) for key, condition in self._conditions.items()}
+        asked = frozenset().union(*parents.values())
+        ordered: dict[str, Parameter] = {}
+        for start in (key for key in self._by_key if key in asked):
+            ahead, begun = [start], set[str]()
+            while ahead:
+                top = ahead[-1]
+                waiting = [key for key in parents[top] if key not in ordered and key not in begun]
+                if top in ordered or top in begun or not waiting:
+                    ordered.setdefault(top, self._by_key[top])
+                    ahead.pop()
+                else:
+                    begun.add(top)
+                    ahead += waiting
+        return tuple(ordered.values())
+
     def active(self, values: Mapping[str, Value]) -> frozenset[str]:
         """The keys of the parameters that have an effect, given these values.
 
         A parameter that `values` leaves out is not among them: its effect is the config's own.
         """
-        evaluation = _Evaluation(self._by_key, values)
+        evaluation = Evaluation(self._conditions, values)
         return frozenset(key for key in self._by_key if evaluation.is_active(key))
 
     def holds(self, condition: Condition, values: Mapping[str, Value]) -> bool:
         """Whether a condition is true, given these values."""
-        return _Evaluation(self._by_key, values).holds(condition)
+        return Evaluation(self._conditions, values).holds(condition)
 
     def effective(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """`values` without the inactive ones, in the space's order: what a job is made of.
@@ -211,31 +154,6 @@ class SearchSpace:
             else [parameter.domain]
             for parameter in self.parameters
         }
-
-
-class _Evaluation:
-    """Which parameters are active under one set of values, each asked once."""
-
-    def __init__(self, parameters: Mapping[str, Parameter], values: Mapping[str, Value]) -> None:
-        self._parameters = parameters
-        self._values = values
-        self._known: dict[str, bool] = {}
-
-    def is_active(self, key: str) -> bool:
-        if key not in self._known:
-            # A parameter that hangs on itself, through others, counts as active meanwhile.
-            self._known[key] = key in self._values
-            self._known[key] = key in self._values and self.holds(self._parameters[key].active)
-        return self._known[key]
-
-    def holds(self, condition: Condition) -> bool:
-        if isinstance(condition, AllOf):
-            return all(self.holds(part) for part in condition.parts)
-        if isinstance(condition, AnyOf):
-            return any(self.holds(part) for part in condition.parts)
-        if condition.key in self._values and self.is_active(condition.key):
-            return self._values[condition.key] in condition.accepted
-        return condition.otherwise
 
 
 @dataclass(frozen=True)
