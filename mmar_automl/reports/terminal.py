@@ -98,7 +98,7 @@ def _explain(row: Row, console: Console) -> None:
 
 
 def _values(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in parameters.items())
+    return "; ".join(f"{name} {_value(value)}" for name, value in parameters.items())
 
 
 def _value(value: Any) -> str:
