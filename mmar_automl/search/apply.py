@@ -8,10 +8,14 @@ from typing import Any
 
 from mmar_automl.defs import Arg, Json, SearchResult
 from mmar_automl.errors import MISSING
-from mmar_automl.search.components import at, find_components
-from mmar_automl.search.entries import as_disabled
+from mmar_automl.search.components import (
+    at,
+    find_components,
+    first_level_values,
+    standing_value,
+)
 from mmar_automl.search.links import read_applies
-from mmar_automl.search.parse import standing_value
+from mmar_automl.search.targets import as_disabled
 
 SEARCH_KEYS = ("search", "apply")
 
@@ -21,14 +25,12 @@ def apply(
 ) -> dict[str, Any]:
     """A new config with the active values of `result` written in and every `apply` carried out.
 
-    An inactive parameter, or one that `result` leaves out, keeps what stands in the config, and
-    so do the places that apply its alias. `remove_search` takes the search sections out (Clara's
-    `remove_search_augs`).
+    An inactive parameter, or one that `result` leaves out, keeps what stands in the config; what
+    applies its alias follows that standing value, if there is one. `remove_search` takes the
+    search sections out (Clara's `remove_search_augs`).
     """
     concrete = copy.deepcopy(dict(config))
-    published: dict[str, Json] = {
-        key: value for key, value in concrete.items() if not isinstance(value, (dict, list))
-    }
+    published: dict[str, Json] = first_level_values(concrete)
     values = result.space.effective(result.values)
     for parameter in result.space:
         body = at(concrete, parameter.component)
@@ -60,8 +62,11 @@ def apply(
 def _assign(body: dict[str, Any], arg: Arg, value: Json, *, in_component: bool) -> None:
     if arg.attribute:
         # Component builders test `is True`, and Clara's own examples search 0.0 and 1.0.
-        body[arg.name] = bool(as_disabled(value))
+        switch = as_disabled(value)
+        body[arg.name] = value if switch is None else switch
     elif in_component:
-        body.setdefault("args", {})[arg.name] = value
+        if not isinstance(body.get("args"), dict):
+            body["args"] = {}
+        body["args"][arg.name] = value
     else:
         body[arg.name] = value

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmar_automl.defs import Arg, Choices, Domain, FloatRange, IntRange, Json
+from mmar_automl.defs import Arg, Choices, Domain, IntRange, Json
 from mmar_automl.errors import MISSING, JsonPath
 from mmar_automl.search.components import is_comment
-from mmar_automl.search.findings import Findings, nearest
+from mmar_automl.search.findings import Findings
+from mmar_automl.search.targets import read_choices, read_number, read_range, strict_text
 
 TYPES = ("float", "int", "enum", "bool")
 KEYS = ("domain", "type", "args", "targets", "scale", "step", "default", "when")
-WIDE = 100.0
-"""A positive linear range whose ends differ by this factor deserves a hint at the log scale."""
+_ON_OFF = '"args": ["@disabled"], "type": "enum", "targets": [[true], [false]]'
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,10 @@ def read_entry(entry: Any, source: JsonPath, first_level: bool, findings: Findin
     for key in entry:
         if key not in KEYS and not is_comment(key):
             findings.warning(
-                (*source, key), entry[key], f"unknown key {key!r} is ignored", nearest(key, KEYS)
+                (*source, key),
+                entry[key],
+                f"unknown key {key!r} is ignored",
+                findings.nearest(key, KEYS),
             )
     args = _args(entry, source, first_level, findings)
     kind = _type(entry, args, source, findings)
@@ -59,9 +61,9 @@ def read_entry(entry: Any, source: JsonPath, first_level: bool, findings: Findin
     domain: Domain | None = None
     if args and kind:
         if kind in ("float", "int"):
-            domain = _range(entry, kind, source, findings)
+            domain = read_range(entry, kind, source, findings)
         else:
-            domain = _choices(entry, kind, args, source, findings)
+            domain = read_choices(entry, kind, args, source, findings)
     if findings.errors > before or domain is None or kind is None:
         return None
     default = _default(entry, args, domain, source, findings)
@@ -70,25 +72,17 @@ def read_entry(entry: Any, source: JsonPath, first_level: bool, findings: Findin
     return Entry(label, kind, args, domain, default, when, source)
 
 
-def as_disabled(value: Json) -> bool | None:
-    """A value on its way to `@disabled`: booleans, and Clara's 0.0 and 1.0; None for others."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, (int, float)) and value in (0, 1):
-        return bool(value)
-    return None
-
-
 def _args(
     entry: Mapping[str, Any], source: JsonPath, first_level: bool, findings: Findings
 ) -> tuple[Arg, ...]:
     path = (*source, "args")
     if "args" not in entry:
-        close = nearest("args", [key for key in entry if key not in KEYS])
+        close = findings.nearest("args", [key for key in entry if key not in KEYS])
         findings.error(path, MISSING, "the entry names no args", close or 'write "args": ["name"]')
         return ()
     names = entry["args"]
-    if names == "DISABLED":
+    if names == "DISABLED" and not first_level:
+        findings.warning(path, names, "an old spelling", f"the canonical form is {_ON_OFF}")
         return (Arg("disabled", attribute=True),)
     if isinstance(names, str):
         findings.warning(path, names, "args is a string", f'the canonical form is ["{names}"]')
@@ -103,7 +97,9 @@ def _args(
         attribute = name.startswith("@") and not first_level
         name = name.removeprefix("@").strip()
         if not name or (hash_sign and not alias.strip()):
-            findings.error(place, text, "an arg is written name or name#alias")
+            findings.error(
+                place, text, "an arg is written name or name#alias", 'for instance "prob#p"'
+            )
         elif attribute and name != "disabled":
             findings.error(
                 place,
@@ -138,156 +134,9 @@ def _type(
         (*source, "type"),
         kind,
         f"type is one of {', '.join(TYPES)}",
-        nearest(str(kind), TYPES) if kind is not MISSING else "",
+        findings.nearest(kind, TYPES) or 'write "type": "float" or "type": "enum"',
     )
     return None
-
-
-def _number(value: Any, path: JsonPath, whole: bool, findings: Findings) -> float | int | None:
-    if isinstance(value, str):
-        try:
-            float(value)
-        except ValueError:
-            findings.error(path, value, "not a number")
-        else:
-            findings.error(path, value, "a number in quotes", f"write {value} without quotes")
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        findings.error(path, value, "not a number")
-        return None
-    if not math.isfinite(value):
-        findings.error(path, value, "not a finite number")
-        return None
-    if whole and value != int(value):
-        findings.error(path, value, "not a whole number", 'use "type": "float"')
-        return None
-    return int(value) if whole else float(value)
-
-
-def _range(
-    entry: Mapping[str, Any], kind: str, source: JsonPath, findings: Findings
-) -> FloatRange | IntRange | None:
-    before = findings.errors
-    path = (*source, "targets")
-    whole = kind == "int"
-    targets = entry.get("targets", MISSING)
-    if not isinstance(targets, list) or len(targets) != 2:
-        findings.error(path, targets, f"targets of a {kind} are [min, max]")
-        return None
-    low = _number(targets[0], (*path, 0), whole, findings)
-    high = _number(targets[1], (*path, 1), whole, findings)
-    scale = entry.get("scale", "linear")
-    if scale not in ("linear", "log"):
-        findings.error((*source, "scale"), scale, "scale is linear or log")
-    step = entry.get("step")
-    if step is not None:
-        step = _number(step, (*source, "step"), whole, findings)
-        if step is not None and step <= 0:
-            findings.error((*source, "step"), step, "step is above 0")
-        if scale == "log":
-            findings.error((*source, "step"), step, "a step and the log scale exclude each other")
-    if low is None or high is None or findings.errors > before:
-        return None
-    if low > high:
-        findings.error(path, targets, "min is above max", f"write [{high}, {low}]")
-        return None
-    if scale == "log" and low <= 0:
-        findings.error(path, targets, f"the log scale needs min > 0, got {targets[0]}")
-        return None
-    if low == high:
-        findings.warning(path, targets, "min and max are equal: nothing to search")
-    elif scale == "linear" and low > 0 and high / low >= WIDE and "scale" not in entry:
-        findings.warning(
-            path,
-            targets,
-            f"a linear range over a factor of {high / low:g}: few samples near {targets[0]}",
-            'add "scale": "log"',
-        )
-    if whole:
-        return IntRange(int(low), int(high), scale, None if step is None else int(step))
-    return FloatRange(float(low), float(high), scale, step)
-
-
-def _choices(
-    entry: Mapping[str, Any],
-    kind: str,
-    args: tuple[Arg, ...],
-    source: JsonPath,
-    findings: Findings,
-) -> Choices | None:
-    before = findings.errors
-    path = (*source, "targets")
-    for key in ("scale", "step"):
-        if key in entry:
-            findings.error((*source, key), entry[key], f"an {kind} has no {key}")
-    targets = entry.get("targets", MISSING)
-    if kind == "bool" and targets is MISSING:
-        targets = [[True] * len(args), [False] * len(args)]
-    if not isinstance(targets, list) or not targets:
-        findings.error(path, targets, "targets of an enum are a list of choices", "[[a], [b]]")
-        return None
-    if len(args) == 1 and not any(isinstance(choice, list) for choice in targets):
-        canonical = json.dumps([[choice] for choice in targets], ensure_ascii=False)
-        findings.warning(
-            path,
-            targets,
-            f"{len(targets)} choices written flat",
-            f"the canonical form is {canonical}",
-        )
-        targets = [[choice] for choice in targets]
-    options: list[tuple[Json, ...]] = []
-    for index, choice in enumerate(targets):
-        place = (*path, index)
-        values = choice if isinstance(choice, list) else [choice]
-        if len(values) != len(args):
-            findings.error(
-                place,
-                choice,
-                f"{len(values)} value{'s' * (len(values) != 1)} for {len(args)} "
-                f"arg{'s' * (len(args) != 1)} ({', '.join(arg.name for arg in args)})",
-                f"a list as a value is wrapped twice: [{json.dumps(choice, ensure_ascii=False)}]"
-                if len(args) == 1
-                else "a choice has one value for each arg",
-            )
-            continue
-        options.append(tuple(_option(values, args, kind, place, findings)))
-    if findings.errors > before:
-        return None
-    _same_choices(options, path, findings)
-    if len(options) == 1:
-        findings.warning(path, targets, "only one choice: nothing to search")
-    return Choices(tuple(options))
-
-
-def _option(
-    values: list[Json], args: tuple[Arg, ...], kind: str, place: JsonPath, findings: Findings
-) -> list[Json]:
-    option = []
-    for value, arg in zip(values, args, strict=True):
-        if arg.attribute:
-            boolean = as_disabled(value)
-            if boolean is None:
-                findings.error(place, value, "@disabled is true or false")
-            option.append(boolean)
-            continue
-        if kind == "bool" and not isinstance(value, bool):
-            findings.error(place, value, "a bool is true or false", 'or use "type": "enum"')
-        option.append(value)
-    return option
-
-
-def _same_choices(options: list[tuple[Json, ...]], path: JsonPath, findings: Findings) -> None:
-    first: dict[str, int] = {}
-    for index, option in enumerate(options):
-        text = strict_text(option)
-        if text in first:
-            findings.error(
-                (*path, index),
-                list(option),
-                f"choice {index} is choice {first[text]} again",
-                "delete one",
-            )
-        first.setdefault(text, index)
 
 
 def _when(
@@ -300,11 +149,15 @@ def _when(
     read = {}
     for name, values in when.items():
         if not isinstance(values, list) or not values:
+            one = json.dumps(values, ensure_ascii=False)
             findings.error(
-                (*source, "when", name), values, "a list of values is expected", f"[{values!r}]"
+                (*source, "when", name),
+                values,
+                "a list of values is expected",
+                f"write [{one}]" if values != [] else "name the values, or delete the line",
             )
         else:
-            read[name] = tuple(values)
+            read[name.removeprefix("@")] = tuple(values)
     return read
 
 
@@ -319,9 +172,10 @@ def _default(
         return None
     path, given = (*source, "default"), entry["default"]
     if not isinstance(domain, Choices):
-        number = _number(given, path, isinstance(domain, IntRange), findings)
-        if number is not None and not domain.min <= number <= domain.max:
-            findings.error(path, given, f"the default is outside [{domain.min}, {domain.max}]")
+        number = read_number(given, path, isinstance(domain, IntRange), findings)
+        if number is not None and number not in domain:
+            step = f" in steps of {domain.step}" if domain.step else ""
+            findings.error(path, given, f"the default is not in [{domain.min}, {domain.max}]{step}")
         return None if number is None else (number,) * len(args)
     for candidate in (given, [given]):
         if isinstance(candidate, list) and any(
@@ -330,9 +184,3 @@ def _default(
             return tuple(candidate)
     findings.error(path, given, "the default is none of the choices")
     return None
-
-
-def strict_text(value: Any) -> str:
-    """A text that is equal for two JSON values if and only if JSON calls them equal in type and
-    value: true, 1, 1.0 and "1" are four things."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)

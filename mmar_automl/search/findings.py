@@ -8,6 +8,12 @@ from typing import Any
 
 from mmar_automl.errors import JsonPath, Problem
 
+_COMPARISONS = 20_000
+"""So many words are looked at for suggestions, all told: a config with hundreds of errors must not
+take minutes, and nobody reads that far."""
+_LONG = 100
+"""Words beyond this length are no slip of the pen."""
+
 
 class Findings:
     """A list of problems that knows how many are errors. File and line are added by `validate`."""
@@ -15,6 +21,7 @@ class Findings:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.errors = 0
+        self._comparisons = _COMPARISONS
 
     def error(self, path: JsonPath, value: Any, message: str, hint: str = "") -> None:
         """Something that must be mended before a search can start."""
@@ -29,10 +36,17 @@ class Findings:
             Problem(severity="warning", path=path, value=value, message=message, hint=hint)
         )
 
+    def nearest(self, word: object, candidates: Iterable[str]) -> str:
+        """As the function, until there were too many."""
+        known = list(candidates)
+        self._comparisons -= len(known)
+        return nearest(word, known) if self._comparisons > 0 else ""
 
-def nearest(word: str, candidates: Iterable[str]) -> str:
+
+def nearest(word: object, candidates: Iterable[str]) -> str:
     """`did you mean 'x'?` for the candidate that looks most like `word`, or nothing."""
-    known = list(candidates)
-    lowered = {candidate.lower(): candidate for candidate in known}
+    if not isinstance(word, str) or len(word) > _LONG:
+        return ""
+    lowered = {candidate.lower(): candidate for candidate in candidates if len(candidate) <= _LONG}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f"did you mean {lowered[close[0]]!r}?" if close else ""

@@ -2,23 +2,42 @@
 
 A parameter writes to its own args and, through its aliases, to every place that applies them; a
 first-level one also reaches every `{name}` in the config. It is active as long as one of these
-places stands in an enabled component. Clara knows one exception, kept here: an alias of a
-disabled component is still applied elsewhere.
+places stands in an enabled component: the alias of a disabled component is still applied
+elsewhere. A parameter that is inactive keeps what stands in the config, and so does whatever
+applies its alias: it follows the standing value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmar_automl.defs import ALWAYS, NEVER, AllOf, AnyOf, Arg, Choices, Condition, Is, Json
-from mmar_automl.errors import JsonPath
-from mmar_automl.search.components import Component, is_comment
-from mmar_automl.search.entries import Entry, as_disabled, strict_text
+from mmar_automl.defs import (
+    ALWAYS,
+    NEVER,
+    Arg,
+    Choices,
+    Condition,
+    Domain,
+    Is,
+    Json,
+    all_of,
+    any_of,
+)
+from mmar_automl.errors import MISSING, JsonPath
+from mmar_automl.search.components import (
+    Component,
+    first_level_values,
+    is_comment,
+    standing_value,
+)
+from mmar_automl.search.place import Placed, Placement
+from mmar_automl.search.targets import as_disabled, strict_text
 
 VARIABLE = re.compile(r"\{([A-Za-z_]\w*)\}")
+_DISABLED = Arg("disabled", attribute=True)
 
 
 @dataclass(frozen=True)
@@ -37,23 +56,6 @@ class Applied:
     arg: Arg
     alias: str
     source: JsonPath
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A search entry with its key in the space and the component that it stands in."""
-
-    key: str
-    entry: Entry
-    component: JsonPath
-
-    def aliases(self, position: int) -> Iterator[str]:
-        """The names under which others may apply the arg at `position`."""
-        arg = self.entry.args[position]
-        if not self.component:
-            yield arg.name
-        if arg.alias is not None:
-            yield arg.alias
 
 
 def read_applies(components: Sequence[Component]) -> list[Applied]:
@@ -79,27 +81,55 @@ class Links:
         self,
         config: Mapping[str, Any],
         components: Sequence[Component],
-        placed: Sequence[Placed],
+        placement: Placement,
     ) -> None:
-        self._config = config
+        placed = placement.placed
         self._bodies = {component.path: component.body for component in components}
         self._placed = {item.key: item for item in placed}
+        self.values = first_level_values(config)
+        self.broken = placement.broken_aliases
         self.applies = read_applies(components)
         self.sources: dict[str, Source] = {}
         for item in placed:
             for position in range(len(item.entry.args)):
                 for alias in item.aliases(position):
                     self.sources.setdefault(alias, Source(item.key, position))
-        self._switches = self._find_switches(placed)
+        self._appliers: dict[str, list[Applied]] = {}
+        self._switch_alias: dict[JsonPath, str] = {}
+        self._undecided = set(placement.broken_switches)
+        for applied in self.applies:
+            self._appliers.setdefault(applied.alias, []).append(applied)
+            if applied.arg == _DISABLED and self.knows(applied.alias):
+                self._switch_alias[applied.component] = applied.alias
+            elif applied.arg == _DISABLED:
+                self._undecided.add(applied.component)
         self._uses = _variable_uses(config, self._bodies)
+        self._switches = self._find_switches(placed)
 
     def enabled(self, component: JsonPath) -> Condition:
         """When the component at this path, and every one around it, is enabled."""
-        return _all_of(
-            self._switched_on(component[:end])
-            for end in range(1, len(component) + 1)
-            if component[:end] in self._bodies
+        return all_of(
+            *(
+                self._switched_on(component[:end])
+                for end in range(1, len(component) + 1)
+                if component[:end] in self._bodies
+            )
         )
+
+    def knows(self, alias: str) -> bool:
+        """Whether something gives this alias a value: a search or the first level."""
+        return alias in self.sources or alias in self.values
+
+    def is_decided(self, component: JsonPath) -> bool:
+        """Whether it can be said when this component is enabled: no variable from elsewhere and
+        no entry with an error decides."""
+        if component in self._undecided:
+            return False
+        return component in self._switches or as_disabled(self._standing(component)) is not None
+
+    def is_searched(self, component: JsonPath) -> bool:
+        """Whether a choice switches this component."""
+        return component in self._switches
 
     def uses_of_variable(self, name: str) -> list[tuple[JsonPath, bool]]:
         """Where `{name}` stands: the component, and whether in an attribute of it."""
@@ -113,14 +143,13 @@ class Links:
                 places.append(self._alive(item.component, arg.attribute))
             else:
                 places += [self._alive(*use) for use in self.uses_of_variable(arg.name)]
-            aliases = set(item.aliases(position))
             places += [
                 self._alive(applied.component, applied.arg.attribute)
-                for applied in self.applies
-                if applied.alias in aliases
+                for alias in dict.fromkeys(item.aliases(position))
+                for applied in self._appliers.get(alias, [])
             ]
         # A first-level value that no component asks for belongs to the training program itself.
-        return _any_of(places) if places else ALWAYS
+        return any_of(*places) if places else ALWAYS
 
     def _alive(self, component: JsonPath, attribute: bool) -> Condition:
         """When a place counts: an attribute such as `@disabled` counts while its component is
@@ -136,9 +165,10 @@ class Links:
             source = self.sources.get(match[1]) if match else None
             if source is not None and not self._placed[source.key].component:
                 switches[path] = source
-        for applied in self.applies:
-            if applied.arg == Arg("disabled", attribute=True) and applied.alias in self.sources:
-                switches[applied.component] = self.sources[applied.alias]
+        for path, alias in self._switch_alias.items():
+            switches.pop(path, None)
+            if alias in self.sources:
+                switches[path] = self.sources[alias]
         for item in placed:
             for position, arg in enumerate(item.entry.args):
                 if arg.attribute and item.component:
@@ -146,7 +176,7 @@ class Links:
         return switches
 
     def _switched_on(self, component: JsonPath) -> Condition:
-        base = self._disabled_in_config(component)
+        base = bool(as_disabled(self._standing(component)))
         switch = self._switches.get(component)
         if switch is None:
             return NEVER if base else ALWAYS
@@ -162,19 +192,25 @@ class Links:
             return ALWAYS
         return Is(switch.key, on, otherwise=not base)
 
-    def _disabled_in_config(self, component: JsonPath) -> bool:
-        """What the base config says, by itself or by an `apply` of a value that is not searched."""
+    def _standing(self, component: JsonPath) -> Json:
+        """What `disabled` is while no search decides: by the config, an `apply`, a variable."""
+        if component not in self._bodies:
+            return False
         value = self._bodies[component].get("disabled", False)
-        for applied in self.applies:
-            if applied.component == component and applied.arg.attribute:
-                value = self._config.get(applied.alias, value)
+        alias = self._switch_alias.get(component)
+        source = self.sources.get(alias) if alias is not None else None
+        if source is not None:
+            item = self._placed[source.key]
+            body = self._bodies.get(item.component, self.values)
+            standing = standing_value(item.entry.args[source.position], body, bool(item.component))
+            value = value if standing is MISSING else standing
+        elif alias is not None:
+            value = self.values[alias]
         match = VARIABLE.fullmatch(value) if isinstance(value, str) else None
-        if match:
-            value = self._config.get(match[1], False)
-        return bool(as_disabled(value))
+        return self.values.get(match[1], value) if match else value
 
 
-def accepts(domain: Any, position: int, values: Sequence[Json]) -> frozenset[int | float]:
+def accepts(domain: Domain, position: int, values: Sequence[Json]) -> frozenset[int | float]:
     """The proposed values whose arg at `position` is, JSON-strictly, one of `values`."""
     if isinstance(domain, Choices):
         wanted = {strict_text(value) for value in values}
@@ -184,11 +220,7 @@ def accepts(domain: Any, position: int, values: Sequence[Json]) -> frozenset[int
             if strict_text(option[position]) in wanted
         )
     return frozenset(
-        value
-        for value in values
-        if isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and domain.min <= value <= domain.max
+        value for value in values if isinstance(value, (int, float)) and value in domain
     )
 
 
@@ -214,22 +246,3 @@ def _variable_uses(
 
     walk(config, (), ())
     return uses
-
-
-def _all_of(parts: Iterator[Condition]) -> Condition:
-    kept = [part for part in parts if part != ALWAYS]
-    if NEVER in kept:
-        return NEVER
-    return kept[0] if len(kept) == 1 else AllOf(tuple(dict.fromkeys(kept)))
-
-
-def _any_of(parts: Sequence[Condition]) -> Condition:
-    if ALWAYS in parts:
-        return ALWAYS
-    kept = tuple(dict.fromkeys(part for part in parts if part != NEVER))
-    return kept[0] if len(kept) == 1 else AnyOf(kept)
-
-
-def both(first: Condition, second: Condition) -> Condition:
-    """The condition that holds when both do."""
-    return _all_of(iter((first, second)))
