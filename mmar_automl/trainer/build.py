@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -33,6 +34,8 @@ ORDER = (
     "train::handlers",
     "train::trainer",
 )
+
+_ERROR_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Warning): ")
 
 
 class CannotBuild(BadInput):
@@ -74,7 +77,19 @@ class Built:
             for local in ("self", "transform", "t", "_transform", "handler"):
                 path = mine.get(id(frame.f_locals.get(local)))
                 found = path or found
-        return found
+        return self._blame_by_text(str(root_cause(error))) or found
+
+    def _blame_by_text(self, text: str) -> JsonPath | None:
+        """The same for an error that a data loader's worker sent as text: by the class named."""
+        for name in re.findall(r"applying transform <([\w.]+) object", text):
+            bearers = {
+                path
+                for id, path in self.translation.origins.items()
+                if type(self._made(id)).__name__ == name.rpartition(".")[2]
+            }
+            if len(bearers) == 1:
+                return bearers.pop()
+        return None
 
 
 def build(translation: Translation, ids: tuple[str, ...] = ORDER) -> Built:
@@ -119,7 +134,8 @@ def describe(error: BaseException) -> str:
     if not lines:
         return type(cause).__name__
     if "Traceback" in str(cause):
-        return lines[-1]
+        # The first of a chain of errors is the one that the others were raised from.
+        return next((line for line in lines if _ERROR_LINE.match(line)), lines[-1])
     return f"{type(cause).__name__}: {' '.join(lines)[:600]}"
 
 

@@ -107,8 +107,10 @@ def modernise(name: str, args: Args, accepted: Callable[[str], tuple[str, ...] |
         if old in args and (plain in _IGNORED_META or (names is not None and old not in names)):
             del args[old]
             changes.append(f"{name}: {old} has no meaning any more, {reason}")
-    if plain == "CheckpointLoader" and isinstance(args.get("load_dict"), list):
-        args["load_dict"] = {key: f"@{key}" for key in args["load_dict"]}
+    for key in ("load_dict", "save_dict"):
+        if isinstance(args.get(key), list):
+            # 4.0 named the objects, 4.1 refers to them; `train_conf` was always the config.
+            args[key] = {n: "@conf" if n == "train_conf" else f"@{n}" for n in args[key]}
     for key, value in args.items():
         if isinstance(value, str) and value.startswith(("#", "lambda")) and "_meta_dict'" in value:
             modern = _meta_transform(value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import Any
 
 from mmar_automl.jobs import result
 from mmar_automl.mmar.layout import MmarLayout
+
+log = logging.getLogger("mmar_automl.trainer")
 
 
 def key_metric(engine: Any) -> float | None:
@@ -32,6 +35,7 @@ class Recorder:
         self._started = time.monotonic()
         self._loss: Any = None
         self._losses = 0
+        self._diverged = False
         self._trainer: Any = None
         self._facts: dict[str, Any] = {}
         self.best: float | None = None
@@ -79,6 +83,10 @@ class Recorder:
         better = value is not None and math.isfinite(value)
         if better and (self.best is None or value > self.best):  # type: ignore[operator]
             self.best, self.best_epoch = value, epoch
+        loss = float(self._loss) / self._losses if self._losses else None
+        if loss is not None and not math.isfinite(loss) and not self._diverged:
+            self._diverged = True
+            log.warning("the training loss is no finite number any more (epoch %s)", epoch)
         if not self._write:
             return
         result.append_progress(
@@ -87,7 +95,7 @@ class Recorder:
                 "epoch": epoch,
                 "metric": value,
                 "seconds": round(time.monotonic() - self._started, 3),
-                "train_loss": float(self._loss) / self._losses if self._losses else None,
+                "train_loss": loss,
                 "lr": self._lr(),
             },
         )

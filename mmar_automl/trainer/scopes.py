@@ -85,9 +85,30 @@ class Scopes:
     def is_section(self, scope: str, name: str) -> bool:
         """Whether `name` is something to build, and not a comment, a variable or a search."""
         value = self.sections.get(scope, {}).get(name)
-        if is_comment(name) or name in ("search", "apply", "determinism"):
+        if is_comment(name) or name in ("search", "apply", "determinism", "metrics"):
             return False
+        if name in ("key_metric", "additional_metrics") and self.metrics(scope, name):
+            return True
         return isinstance(value, (dict, list))
+
+    def metrics(self, scope: str, name: str) -> dict[JsonPath, Any]:
+        """The entries of `key_metric` or `additional_metrics`, by place.
+
+        4.0 has one list, `metrics`, of which one entry says `"is_key_metric": true`.
+        """
+        sections = self.sections.get(scope, {})
+        path = self.path(scope, name) if scope in self.sections else ()
+        if "metrics" not in sections or "key_metric" in sections:
+            value = sections.get(name, [])
+            if not isinstance(value, list):
+                return {path: value}
+            return {(*path, i): item for i, item in enumerate(value)}
+        listed = sections["metrics"] if isinstance(sections["metrics"], list) else []
+        return {
+            (*self.path(scope, "metrics"), i): item
+            for i, item in enumerate(listed)
+            if bool(isinstance(item, dict) and item.get("is_key_metric")) is (name == "key_metric")
+        }
 
     def owner(self, scope: str, name: str) -> str | None:
         """The scope whose section an `@name` inside `scope` means: its own, then the other's."""
@@ -98,7 +119,7 @@ class Scopes:
 
     def is_off(self, scope: str, name: str) -> bool:
         """Whether a section is one component that is not to be built here."""
-        value = self.sections[scope][name]
+        value = self.sections[scope].get(name)
         return isinstance(value, dict) and not self.is_enabled(value, self.path(scope, name))
 
     def resolve(self, scope: str, name: str, path: JsonPath, text: str) -> str:

@@ -72,7 +72,7 @@ def translate(
     for scope, sections in scopes.sections.items():
         bundle[scope] = {
             name: translator.section(scope, name)
-            for name in sections
+            for name in dict.fromkeys((*sections, "key_metric", "additional_metrics"))
             if scopes.is_section(scope, name) and not scopes.is_off(scope, name)
         }
     return Translation(
@@ -103,18 +103,17 @@ class _Translator:
         self.origins: dict[str, JsonPath] = {}
 
     def section(self, scope: str, name: str) -> Any:
+        id = f"{scope}::{name}"
+        if name in ("key_metric", "additional_metrics"):
+            return self.metrics(scope, name, id)
         value = self.scopes.sections[scope][name]
         path = self.scopes.path(scope, name)
-        id = f"{scope}::{name}"
         items = value if isinstance(value, list) else [value]
         if name.endswith("transforms"):
             listed = self.components(scope, name, items, path, f"{id}::transforms")
             return {"_target_": "monai.transforms.Compose", "transforms": listed}
         if name == "handlers":
             return self.components(scope, name, items, path, id)
-        if name in ("key_metric", "additional_metrics"):
-            places = [(*path, i) for i in range(len(items))] if isinstance(value, list) else [path]
-            return self.metrics(scope, name, dict(zip(places, items, strict=True)), id)
         if isinstance(value, list) and name in ALTERNATIVES:
             chosen = self.alternative(value, path)
             return None if chosen is None else self.component(scope, name, *chosen, id)
@@ -199,14 +198,14 @@ class _Translator:
         self.findings.wrong((*path, "ref"), f"nothing in train is named {ref!r}", ref, hint)
         return None
 
-    def metrics(
-        self, scope: str, name: str, items: Mapping[JsonPath, Any], id: str
-    ) -> dict[str, Any]:
+    def metrics(self, scope: str, name: str, id: str) -> dict[str, Any]:
         """Metrics by their `log_label`, as MONAI's engines want them."""
-        key = self.scopes.sections[scope].get("key_metric")
-        taken = {key.get("log_label")} if name != "key_metric" and isinstance(key, dict) else set()
+        taken: set[Any] = set()
+        if name != "key_metric":
+            keys = self.scopes.metrics(scope, "key_metric").values()
+            taken = {key.get("log_label") for key in keys if isinstance(key, dict)}
         made: dict[str, Any] = {}
-        for place, item in items.items():
+        for place, item in self.scopes.metrics(scope, name).items():
             if not is_component(item):
                 self.findings.wrong(place, "a metric is an object with a name or a path", item)
                 continue

@@ -36,6 +36,14 @@ def test_constructor_of_a_nested_component_is_named(mmar, config):
         train(Request(root=mmar(config)))
 
 
+def test_fault_in_a_loader_process_is_named_too(mmar, config):
+    """What a worker of the data loader sends is a text; the transform is still found."""
+    config["train"]["pre_transforms"][3]["args"]["spatial_size"] = [64, 64, 64]
+    config["train"]["dataloader"]["args"]["num_workers"] = 1
+    with pytest.raises(TrainingFailed, match=r"train\.pre_transforms\[3\]: ValueError: .*larger"):
+        train(Request(root=mmar(config)))
+
+
 def test_crop_larger_than_the_image_names_transform_and_case(mmar, config):
     """Valid by itself, invalid on these data: the message says on which."""
     config["train"]["pre_transforms"][3]["args"]["spatial_size"] = [64, 64, 64]

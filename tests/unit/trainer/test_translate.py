@@ -150,13 +150,28 @@ def test_style_of_4_0_leaves_everything_out(config, translated):
     del config["train"]["optimizer"]["args"]["params"]
     del config["train"]["lr_scheduler"]["args"]["optimizer"]
     del config["train"]["handlers"][1]["args"]["lr_scheduler"]
+    config["validate"]["handlers"][1]["args"]["save_dict"] = ["model", "train_conf"]
     del config["train"]["handlers"][2]["args"]["validator"]
     made = translated(config)
     assert made.problems == ()
     assert made.bundle["train"]["optimizer"]["params"] == "$@train::model.parameters()"
     assert made.bundle["train"]["trainer"]["network"] == "@train::model"
+    saved = made.bundle["validate"]["handlers"][1]["save_dict"]
+    assert saved == {"model": "@train::model", "train_conf": "@conf_state"}
     assert made.bundle["validate"]["evaluator"]["val_handlers"] == "@validate::handlers"
     assert made.bundle["validate"]["dataset"]["transform"] == "@validate::pre_transforms"
+
+
+def test_metrics_of_4_0_are_one_list(config, translated):
+    """Of 4.0's `metrics` the one with `is_key_metric` is the key metric."""
+    validate = config["validate"]
+    key = {**validate.pop("key_metric"), "is_key_metric": True}
+    validate["metrics"] = [{"name": "MeanDice", "log_label": "whole"}, key]
+    made = translated(config)
+    assert made.problems == ()
+    assert list(made.bundle["validate"]["key_metric"]) == ["val_mean_dice"]
+    assert list(made.bundle["validate"]["additional_metrics"]) == ["whole"]
+    assert "metrics" not in made.bundle["validate"]
 
 
 def test_comments_searches_and_unknown_keys_pass(config, translated):
