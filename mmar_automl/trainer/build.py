@@ -158,20 +158,19 @@ def _file_of(value: Any) -> str | None:
 
 
 def _explained(built: Built, id: str, error: Exception) -> CannotBuild:
-    at = _id_at_work(error) or id
-    path, origin = _origin(built.translation, at)
-    where = format_path(built.blame(error) or path)
-    args: Any = built.translation.bundle
-    for step in origin.split("::") if origin else ():
-        args = args[int(step)] if isinstance(args, list) else args[step]
-    name = str(args.get("_target_", "")).rpartition(".")[2] if isinstance(args, dict) else at
-    shown = ", ".join(f"{k}={_short(v)}" for k, v in args.items() if not k.startswith("_")) if (
-        isinstance(args, dict)
-    ) else ""  # fmt: skip
+    """The error in Clara's words: what stands in the config, not what it was translated to."""
+    path = built.blame(error) or _origin(built.translation, _id_at_work(error) or id)
+    component: Any = built.translation.conf
+    for step in path:
+        component = component[step]
+    message = f"{format_path(path)}: "
+    if isinstance(component, dict):
+        args = component.get("args", {}).items()
+        shown = ", ".join(f"{key}={_short(value)}" for key, value in args)
+        message += f"{component.get('path', component.get('name'))}({shown}) failed: "
+    message += describe(error)
     case = case_file(error)
-    return CannotBuild(
-        f"{where}: {name}({shown}) failed: {describe(error)}" + (f" [{case}]" if case else "")
-    )
+    return CannotBuild(message + (f" [{case}]" if case else ""))
 
 
 def _short(value: Any) -> str:
@@ -179,14 +178,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _origin(translation: Translation, id: str) -> tuple[JsonPath, str]:
-    """The JSON path of an id, or of the nearest component around it, and that component's id."""
+def _origin(translation: Translation, id: str) -> JsonPath:
+    """The JSON path of an id, or of the nearest component around it."""
     parts = id.split("::")
     for end in range(len(parts), 0, -1):
-        prefix = "::".join(parts[:end])
-        if prefix in translation.origins:
-            return translation.origins[prefix], prefix
-    return tuple(parts), ""
+        path = translation.origins.get("::".join(parts[:end]))
+        if path is not None:
+            return path
+    return tuple(parts[:2])
 
 
 def _id_at_work(error: BaseException) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +147,11 @@ def prepare(request: Request, *, training: bool = False) -> tuple[Translation, d
     process.append_to_path(layout.custom)
     wanted = process.device(known)
     translation = translate(source, known, device=wanted, folders=folders)
-    problems = [*translation.problems, *checks.data_lists(translation, str(source.file))]
+    found = checks.data_lists(translation, str(source.file))
     if training:
-        problems += checks.validation(translation, str(source.file))
+        found += checks.validation(translation, str(source.file))
+    placed = (replace(problem, line=source.line(problem.path)) for problem in found)
+    problems = [*translation.problems, *placed]
     if any(problem.severity == "error" for problem in problems):
         raise ConfigProblems(problems)
     for problem in problems:

@@ -44,6 +44,18 @@ def test_fault_in_a_loader_process_is_named_too(mmar, config):
         train(Request(root=mmar(config)))
 
 
+def test_expression_that_fails_is_named(mmar, config):
+    """Code in the config that Python can read and not run."""
+    config["train"]["optimizer"]["args"]["lr"] = "#1 / 0"
+    with pytest.raises(CannotBuild, match=r"train\.optimizer: Adam\(.*ZeroDivisionError"):
+        train(Request(root=mmar(config)))
+    config["train"]["optimizer"]["args"]["lr"] = 0.1
+    config["train"]["notes"] = ["#1 / 0"]
+    config["train"]["trainer"]["args"]["to_kwargs"] = "@notes"
+    with pytest.raises(CannotBuild, match=r"train\.notes: ZeroDivisionError"):
+        train(Request(root=mmar(config)))
+
+
 def test_crop_larger_than_the_image_names_transform_and_case(mmar, config):
     """Valid by itself, invalid on these data: the message says on which."""
     config["train"]["pre_transforms"][3]["args"]["spatial_size"] = [64, 64, 64]
