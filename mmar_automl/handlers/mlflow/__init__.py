@@ -1,0 +1,6 @@
+"""The only door to MLflow. Importing this loads neither MLflow nor anything heavy."""
+
+from mmar_automl.handlers.mlflow.handler import MlflowHandler
+from mmar_automl.handlers.mlflow.store import check_tracking_uri, relocate_store, ui_command
+
+__all__ = ["MlflowHandler", "check_tracking_uri", "relocate_store", "ui_command"]

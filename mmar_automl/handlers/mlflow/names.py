@@ -1,0 +1,40 @@
+"""Our names and values in the form that MLflow takes. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+_FORBIDDEN = re.compile(r"[^\w\-. :]")
+_LONGEST_NAME = 250
+LONGEST_VALUE = 6000
+"""MLflow cuts longer values with only a log line, so that two could look the same."""
+
+
+def legal_name(name: str) -> str:
+    """A name that MLflow accepts: the same for the same name, different for different ones.
+
+    A name that had to be changed ends in six digits of its hash.
+    """
+    clean = _FORBIDDEN.sub("_", name).replace("..", "._").strip(" ")
+    if clean == name and clean not in ("", ".") and len(name) <= _LONGEST_NAME:
+        return name
+    return f"{clean[: _LONGEST_NAME - 7]}-{_digest(name)[:6]}"
+
+
+def text_of(value: Any) -> str:
+    """A parameter's value in words: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def fitting(text: str) -> str:
+    """The text if MLflow keeps it whole, else its beginning with a hash of all of it."""
+    if len(text) <= LONGEST_VALUE:
+        return text
+    return f"{text[: LONGEST_VALUE - 80]}… sha256:{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
