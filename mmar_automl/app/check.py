@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any
 
 from mmar_automl.api import Controller, Executor, Handler
 from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
+from mmar_automl.app.precedence import check_overridden, check_validation_interval
 from mmar_automl.byoc import CannotLoad, load_class
 from mmar_automl.defs import SearchSpace
 from mmar_automl.errors import ConfigProblems, JsonPath, Problem
 from mmar_automl.mmar.environment import UnknownVariable, substitute
-from mmar_automl.mmar.load import Mmar, load
+from mmar_automl.mmar.load import Mmar, read
+from mmar_automl.mmar.scripts import trains_with_ours
 from mmar_automl.mmar.source import JsonSource
 from mmar_automl.mmar.validate import check_files
 from mmar_automl.search.findings import Findings, nearest
@@ -33,7 +34,6 @@ DEFAULT_NAMES = {
     "executor": "MMARExecutor",
     "scheduler": "FifoScheduler",
 }
-_SET_WORDS = re.compile(r"--set((?:\s+(?:\\\n\s*)?[^\s\"'$;|&-][^\s;|&]*)+)")
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,28 @@ def check(
 ) -> Checked:
     """Check the MMAR at `root`. `running`: what we have not yet is an error, not a warning.
 
-    Raises `BadInput` where there is no MMAR, `ConfigProblems` if a file cannot be read at all.
+    A file that cannot be read is a problem, too, and the others are checked all the same. Raises
+    `BadInput` where there is no MMAR.
     """
-    mmar = load(root, overrides, automl_config=automl_config, train_config=train_config)
-    problems = check_files(mmar, data=data)
+    mmar, problems = read(root, overrides, automl_config=automl_config, train_config=train_config)
+    problems += check_files(mmar, data=data)
+    space = SearchSpace(())
+    if mmar.train_config.readable:
+        space, found = check_search(mmar)
+        problems += found
+    components: list[Component] = []
+    if mmar.automl_config.readable:
+        components, found = read_components(mmar, running=running)
+        problems += found
+    return Checked(mmar, space, tuple(components), tuple(problems))
+
+
+def check_search(mmar: Mmar) -> tuple[SearchSpace, list[Problem]]:
+    """The search space of the training config, and what is wrong with it in this MMAR."""
+    ours = trains_with_ours(mmar.layout)
     findings = Findings()
-    space = read_space(mmar.train_config.data, findings)
-    problems += locate(mmar.train_config, findings.problems)
+    space = read_space(mmar.train_config.data, findings, clara_sections=ours)
+    problems = locate(mmar.train_config, findings.problems)
     if not space.parameters and not findings.errors:
         problems.append(
             Problem(
@@ -90,10 +105,10 @@ def check(
                 hint="see docs/search-space.md",
             )
         )
-    problems += _masked(mmar, space)
-    components, more = read_components(mmar, running=running)
-    problems += more
-    return Checked(mmar, space, tuple(components), tuple(problems))
+    problems += check_overridden(mmar, space)
+    if ours:
+        problems += check_validation_interval(mmar, space)
+    return space, problems
 
 
 def require(checked: Checked) -> Checked:
@@ -109,49 +124,6 @@ def locate(source: JsonSource, problems: Iterable[Problem]) -> list[Problem]:
         dataclasses.replace(problem, file=str(source.file), line=source.line(problem.path))
         for problem in problems
     ]
-
-
-def _masked(mmar: Mmar, space: SearchSpace) -> list[Problem]:
-    """A searched first-level value that something of higher precedence would override."""
-    in_script = _set_in_round_script(mmar)
-    problems = []
-    for parameter in space:
-        for arg in parameter.args if not parameter.component else ():
-            where, hint = "", "delete it there"
-            source, path = mmar.train_config, (*parameter.source, "args")
-            if arg.name in mmar.overrides:
-                where, hint = "--set", "leave it out"
-            elif arg.name in mmar.environment.data:
-                where = "config/environment.json"
-            elif arg.name in in_script:
-                where = f"commands/{mmar.layout.round_script.name}"
-            if where:
-                problems.append(
-                    Problem(
-                        severity="error",
-                        file=str(source.file),
-                        line=source.line(path),
-                        path=path,
-                        value=arg.name,
-                        message=f"{arg.name!r} is searched, but {where} sets it for every job",
-                        hint=hint,
-                    )
-                )
-    return problems
-
-
-def _set_in_round_script(mmar: Mmar) -> set[str]:
-    try:
-        text = mmar.layout.round_script.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return set()
-    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    return {
-        word.partition("=")[0]
-        for words in _SET_WORDS.findall(lines)
-        for word in words.split()
-        if "=" in word
-    }
 
 
 def read_components(mmar: Mmar, *, running: bool = False) -> tuple[list[Component], list[Problem]]:
@@ -268,7 +240,11 @@ def _names(cls: type[Any]) -> list[str]:
 
 def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
     """What is wrong with the arguments of a class, or nothing."""
-    signature = inspect.signature(cls)
+    try:
+        signature = inspect.signature(cls)
+    except ValueError:
+        # Classes written in C may hide what they take; building them will tell.
+        return ""
     try:
         signature.bind(**args)
     except TypeError as error:

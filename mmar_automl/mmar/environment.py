@@ -6,6 +6,7 @@ Precedence, lowest first: built-in defaults, first-level scalars of the config (
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _TRUE = frozenset({"yes", "true", "t", "y"})
 _FALSE = frozenset({"no", "false", "f", "n"})
 
@@ -52,11 +55,11 @@ def parse_set(words: Iterable[str]) -> dict[str, Any]:
 
 def parse_value(text: str) -> Any:
     """`"8"` → 8, `"1e-3"` → 0.001, `"true"` → True, anything else stays text."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    # Python would also read 1_000, nan and inf, which no JSON file could hold.
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        if math.isfinite(number):
+            return int(text) if _WHOLE.fullmatch(text) else number
     lowered = text.lower()
     if lowered in _TRUE or lowered in _FALSE:
         return lowered in _TRUE
@@ -94,7 +97,7 @@ def locate_data(value: str, root: Path) -> Path:
     """
     candidates = [root / value, root / "commands" / value]
     for candidate in candidates:
-        if candidate.exists():
+        if os.path.exists(candidate):
             return Path(os.path.normpath(candidate))
     return Path(os.path.normpath(candidates[0]))
 

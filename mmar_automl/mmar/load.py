@@ -57,19 +57,23 @@ class Mmar:
 
 def find_root(path: Path) -> MmarLayout:
     """The layout of an MMAR; raises `BadInput` where there is none, with the nearest one."""
-    root = Path(path).expanduser()
-    if not root.exists():
-        raise BadInput(f"no such directory: {path}")
-    if not root.is_dir():
-        raise BadInput(f"{path} is a file; an MMAR is a directory")
-    layout = MmarLayout(root.resolve())
-    if not layout.config.is_dir():
+    try:
+        root = Path(path).expanduser()
+        if not root.exists():
+            raise BadInput(f"no such directory: {path}")
+        if not root.is_dir():
+            raise BadInput(f"{path} is a file; an MMAR is a directory")
+        layout = MmarLayout(root.resolve())
+        if layout.config.is_dir():
+            return layout
         inside = [child.name for child in sorted(root.iterdir()) if (child / "config").is_dir()]
-        hint = f"did you mean {root / inside[0]}?" if inside else ""
-        if root.resolve().name == "config":
-            hint = f"did you mean {root.resolve().parent}?"
-        raise BadInput(f"{path} is no MMAR: it has no folder config/", hint)
-    return layout
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"{path} cannot be opened: {reason}") from error
+    hint = f"did you mean {root / inside[0]}?" if inside else ""
+    if layout.root.name == "config":
+        hint = f"did you mean {layout.root.parent}?"
+    raise BadInput(f"{path} is no MMAR: it has no folder config/", hint)
 
 
 def load(
@@ -84,25 +88,39 @@ def load(
     Raises `BadInput` if it is no MMAR, `ConfigProblems` with every file that cannot be read. A
     missing config_automl.json or environment.json is an empty one, with the defaults.
     """
+    mmar, problems = read(path, overrides, train_config=train_config, automl_config=automl_config)
+    if problems:
+        raise ConfigProblems(problems)
+    return mmar
+
+
+def read(
+    path: Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    train_config: str | None = None,
+    automl_config: str | None = None,
+) -> tuple[Mmar, list[Problem]]:
+    """As `load`, but with an empty config in place of a file that cannot be read, and why."""
     layout = find_root(path)
+    given = dict(overrides or {})
     problems: list[Problem] = []
     automl = _read(
         layout.config / (automl_config or layout.automl_config.name),
         problems,
         None if automl_config else DEFAULT_AUTOML_CONFIG,
     )
-    name = train_config or _named_in(automl.data, dict(overrides or {}))
+    name = train_config or _named_in(automl.data, given)
     train = _read(layout.config / name if name else layout.train_config, problems)
     environment = _read(layout.environment, problems, {})
-    if problems:
-        raise ConfigProblems(problems)
-    return Mmar(
+    mmar = Mmar(
         layout=layout,
         train_config=train,
         automl_config=automl,
         environment=environment,
-        overrides=dict(overrides or {}),
+        overrides=given,
     )
+    return mmar, problems
 
 
 def component_args(automl: Any, kind: str, name: str) -> dict[str, Any]:
@@ -125,34 +143,25 @@ def _named_in(automl: Any, overrides: dict[str, Any]) -> str | None:
 
 
 def _read(file: Path, problems: list[Problem], default: Any = None) -> JsonSource:
-    empty = JsonSource(file, default if default is not None else {}, {})
+    """The file, or a stand-in with a problem; with a `default`, the file may be missing."""
+    message = hint = ""
     try:
         source = read_json(file)
+        if isinstance(source.data, dict):
+            return source
+        message = "not a JSON object: {…}"
     except UnreadableJson as error:
         problems.append(error.problem)
-        return empty
     except FileNotFoundError:
-        if default is None:
-            others = sorted(other.name for other in file.parent.glob("*.json"))
-            problems.append(
-                Problem(
-                    severity="error",
-                    file=str(file),
-                    message="no such file",
-                    hint=f"{file.parent.name}/ has {', '.join(others)}" if others else "",
-                )
-            )
-        return empty
-    except IsADirectoryError:
-        problems.append(
-            Problem(severity="error", file=str(file), message="a directory, not a file")
-        )
-        return empty
-    except OSError as error:
+        if default is not None:
+            return JsonSource(file, default, {})
+        others = sorted(other.name for other in file.parent.glob("*.json"))
+        message = "no such file"
+        hint = f"{file.parent.name}/ has {', '.join(others)}" if others else ""
+    except PermissionError as error:
         raise EnvironmentFault(f"{file} cannot be read: {error.strerror}") from error
-    if not isinstance(source.data, dict):
-        problems.append(
-            Problem(severity="error", file=str(file), line=1, message="not a JSON object: {…}")
-        )
-        return empty
-    return source
+    except (OSError, ValueError) as error:
+        message = "a directory, not a file" if file.is_dir() else f"cannot be read: {error}"
+    if message:
+        problems.append(Problem(severity="error", file=str(file), message=message, hint=hint))
+    return JsonSource(file, {} if default is None else default, {}, readable=False)

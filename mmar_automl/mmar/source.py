@@ -6,10 +6,9 @@ linear pass over the text finds the line of every value and every key that stand
 
 from __future__ import annotations
 
-import bisect
 import json
+import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +16,10 @@ from typing import Any, NoReturn
 from mmar_automl.errors import JsonPath, Problem
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_DEPTH = 100
+"""No config is nested deeper, and whoever walks one may use recursion."""
+_TOO_DEEP = f"nested more than {_DEPTH} deep"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class JsonSource:
     lines: dict[JsonPath, int]
     problems: tuple[Problem, ...] = ()
     """Oddities found while reading: duplicate keys, a byte order mark, Windows line ends."""
+    readable: bool = True
+    """False where the file could not be read, so that `data` stands in for it."""
 
     def line(self, path: JsonPath) -> int | None:
         """The line of a JSON path, or of the nearest thing around it that exists."""
@@ -57,24 +62,18 @@ def read_json(file: Path) -> JsonSource:
         raise UnreadableJson(
             _error(file, line, f"not UTF-8: byte {raw[error.start]:#04x}", "save the file as UTF-8")
         ) from None
+    data = _parse(file, text)
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        message = f"not valid JSON: {error.msg} (column {error.colno})"
-        raise UnreadableJson(_error(file, error.lineno, message, _mend(text, error))) from None
-    except _NotStrict as error:
-        at = text.find(error.constant)
-        message = f"not valid JSON: {error.constant} is not a JSON number"
-        raise UnreadableJson(_error(file, text.count("\n", 0, at) + 1, message)) from None
-    except RecursionError:
-        raise UnreadableJson(_error(file, 1, "nested too deeply to be read")) from None
-    lines, duplicates = _locate(text)
+        lines, duplicates = _locate(text)
+    except _TooDeep as error:
+        raise UnreadableJson(_error(file, error.line, _TOO_DEEP)) from None
     problems = [
         Problem(
-            severity="warning" if not re.search("[^\\W_]", str(path[-1])) else "error",
+            severity="warning" if _is_note(str(path[-1])) else "error",
             file=str(file),
             line=second,
             path=path,
+            value=path[-1],
             message=f"the key {path[-1]!r} stands twice, on lines {first} and {second}",
             hint="only the last one would count; delete one",
         )
@@ -87,13 +86,62 @@ def read_json(file: Path) -> JsonSource:
     return JsonSource(file, data, lines, tuple(problems))
 
 
+def _is_note(key: str) -> bool:
+    """Whether a key can only be a comment: commented out, or without a letter (`////`)."""
+    return key.startswith("_") or not any(character.isalnum() for character in key)
+
+
 class _NotStrict(Exception):
-    def __init__(self, constant: str) -> None:
-        self.constant = constant
+    """A number that JSON has not, or that no reader can hold."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
 
 
-def _refuse_constant(constant: str) -> NoReturn:
+class _TooDeep(Exception):
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
+def _parse(file: Path, text: str) -> Any:
+    """The value of a JSON text; raises `UnreadableJson`."""
+    try:
+        data = json.loads(text, parse_constant=_refuse, parse_float=_float)
+    except json.JSONDecodeError as error:
+        message = f"not valid JSON: {error.msg} (column {error.colno})"
+        raise UnreadableJson(_error(file, error.lineno, message, _mend(text, error))) from None
+    except _NotStrict as error:
+        tokens = (match for match in _TOKEN.finditer(text) if match.group() == error.token)
+        line = text.count("\n", 0, next(tokens).start()) + 1
+        message = f"not valid JSON: {error.token} is not a JSON number"
+        raise UnreadableJson(_error(file, line, message)) from None
+    except RecursionError:
+        raise UnreadableJson(_error(file, 1, _TOO_DEEP)) from None
+    except ValueError:
+        # Python refuses to read whole numbers of more than some thousand digits.
+        digits = max(re.finditer(r"\d+", text), key=lambda match: len(match.group()))
+        line = text.count("\n", 0, digits.start()) + 1
+        raise UnreadableJson(_error(file, line, "a number of thousands of digits")) from None
+    surrogate = _SURROGATE.search(text)
+    if surrogate:
+        try:
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            line = text.count("\n", 0, surrogate.start()) + 1
+            message = f"{surrogate.group()} is half a character"
+            raise UnreadableJson(_error(file, line, message)) from None
+    return data
+
+
+def _refuse(constant: str) -> NoReturn:
     raise _NotStrict(constant)
+
+
+def _float(token: str) -> float:
+    number = float(token)
+    if math.isinf(number):
+        raise _NotStrict(token)
+    return number
 
 
 def _error(file: Path, line: int, message: str, hint: str = "") -> Problem:
@@ -135,13 +183,14 @@ def _locate(text: str) -> tuple[dict[JsonPath, int], list[tuple[JsonPath, int, i
 
     `text` is valid JSON, so the tokens need no checking.
     """
-    newlines = [match.start() for match in re.finditer("\n", text)]
     lines: dict[JsonPath, int] = {}
     duplicates: list[tuple[JsonPath, int, int]] = []
     frames: list[_Frame] = []
+    line, seen = 1, 0
     for match in _TOKEN.finditer(text):
         token = match.group()
-        line = _line_of(match.start(), newlines)
+        line += text.count("\n", seen, match.start())
+        seen = match.start()
         frame = frames[-1] if frames else None
         if token in ("}", "]"):
             frames.pop()
@@ -161,18 +210,17 @@ def _locate(text: str) -> tuple[dict[JsonPath, int], list[tuple[JsonPath, int, i
             path: JsonPath = ()
             if frame is not None and frame.step is not None:
                 path = (*frame.path, frame.step)
-            lines.setdefault(path, line)
+            if frame is None or frame.keys is None:
+                lines[path] = line
             if token == "{":
                 frames.append(_Frame(path, {}, None))
             elif token == "[":
                 frames.append(_Frame(path, None, 0))
+            if len(frames) > _DEPTH:
+                raise _TooDeep(line)
     return lines, duplicates
 
 
 def _next(step: int | None) -> int:
     assert step is not None
     return step + 1
-
-
-def _line_of(offset: int, newlines: Sequence[int]) -> int:
-    return bisect.bisect_left(newlines, offset) + 1

@@ -8,6 +8,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from mmar_automl.defs import Choices, FloatRange, IntRange, Parameter, SearchSpace, Value
+from mmar_automl.search.count import count
+
+__all__ = ["count", "enumerate_distinct", "levels"]
 
 STREAMS = 4096
 """So many combinations of switches are merged into Clara's order; more come one after another."""

@@ -1,0 +1,140 @@
+"""The data list that a training reads: whether it and the files that it names are there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmar_automl.errors import MISSING, JsonPath, Problem
+from mmar_automl.mmar.environment import UnknownVariable, locate_data, substitute
+from mmar_automl.mmar.load import Mmar
+from mmar_automl.mmar.source import JsonSource, UnreadableJson, read_json
+
+_KEYS = ("data_list_file_path", "data_file_base_dir", "data_list_key")
+_SHOWN = 3
+"""So many missing files of a list are named; the rest are counted."""
+
+
+def check_data_list(mmar: Mmar) -> list[Problem]:
+    """What is missing of the data that the config's datasets read."""
+    problems: list[Problem] = []
+    for section, dataset in _datasets(mmar.train_config.data):
+        path: JsonPath = (section, "dataset")
+        try:
+            filled = substitute({key: dataset.get(key) for key in _KEYS}, mmar.variables)
+        except UnknownVariable as error:
+            hint = "define it in config/environment.json or with --set"
+            problems.append(_error(mmar.train_config, path, f"{{{error.name}}}", str(error), hint))
+            continue
+        wrong = [key for key in _KEYS if not isinstance(filled[key], (str, type(None)))]
+        for key in wrong:
+            problems.append(_error(mmar.train_config, (*path, key), dataset[key], "must be a text"))
+        if not wrong and filled["data_list_file_path"]:
+            problems += _check_list(mmar, section, filled)
+    return _once(problems)
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Training and validation often share a list: its problems are told once."""
+    first = {(problem.file, problem.path, problem.message): problem for problem in problems}
+    return list(first.values())
+
+
+def _error(source: JsonSource, path: JsonPath, value: Any, message: str, hint: str = "") -> Problem:
+    return Problem(
+        severity="error",
+        file=str(source.file),
+        line=source.line(path),
+        path=path,
+        value=value,
+        message=message,
+        hint=hint,
+    )
+
+
+def _datasets(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for section in ("train", "validate"):
+        body = config.get(section)
+        dataset = body.get("dataset") if isinstance(body, Mapping) else None
+        if isinstance(dataset, Mapping) and "data_list_file_path" in dataset:
+            yield section, dataset
+
+
+def _check_list(mmar: Mmar, section: str, dataset: Mapping[str, Any]) -> list[Problem]:
+    root = mmar.layout.root
+    file = locate_data(dataset["data_list_file_path"], root)
+    try:
+        source = read_json(file)
+    except UnreadableJson as error:
+        return [error.problem]
+    except (OSError, ValueError):
+        return [_no_list(mmar, file)]
+    key = dataset["data_list_key"] or ("training" if section == "train" else "validation")
+    entries = source.data.get(key) if isinstance(source.data, dict) else None
+    odd = [problem for problem in source.problems if problem.severity == "error"]
+    if not isinstance(entries, list) or not entries:
+        present = ", ".join(source.data) if isinstance(source.data, dict) else "no lists"
+        message = f"the list {key!r} of {section} is " + (
+            "missing" if entries is None else "empty" if entries == [] else "no list"
+        )
+        value = MISSING if entries is None else entries
+        return [*odd, _error(source, (key,), value, message, f"the file has {present}")]
+    base = Path(os.path.join(root, dataset["data_file_base_dir"] or file.parent))
+    return [*odd, *_check_entries(source, key, entries, base, mmar)]
+
+
+def _no_list(mmar: Mmar, file: Path) -> Problem:
+    """Named where the user would mend it, with every place that was tried."""
+    root = mmar.layout.root
+    raw = mmar.overrides.get("DATASET_JSON", mmar.environment.data.get("DATASET_JSON"))
+    tried = [str(file)]
+    if isinstance(raw, str) and raw and not Path(raw).is_absolute():
+        tried = [str(root / raw), str(root / "commands" / raw)]
+    return _error(
+        mmar.environment,
+        ("DATASET_JSON",),
+        raw or str(file),
+        "no such data list",
+        f"tried {' and '.join(tried)}; data may have to be prepared first "
+        "(commands/prepare_dataset.sh)",
+    )
+
+
+def _check_entries(
+    source: JsonSource, key: str, entries: list[Any], base: Path, mmar: Mmar
+) -> list[Problem]:
+    segmentation = mmar.variables.get("PROCESSING_TASK", "segmentation") == "segmentation"
+    missing: list[tuple[JsonPath, str]] = []
+    problems = []
+    for index, entry in enumerate(entries):
+        path: JsonPath = (key, index)
+        if not isinstance(entry, Mapping):
+            hint = 'write {"image": "…", "label": "…"}'
+            problems.append(_error(source, path, entry, "the entry is no object", hint))
+            continue
+        for name in ("image", "label"):
+            # The label of a classification is a number, not a file.
+            if name == "label" and not segmentation:
+                continue
+            if name not in entry:
+                problems.append(_error(source, path, dict(entry), f"the entry names no {name}"))
+            files = entry.get(name)
+            for relative in files if isinstance(files, list) else [files]:
+                if isinstance(relative, str):
+                    file = os.path.normpath(base / relative)
+                    if not os.path.exists(file):
+                        missing.append(((*path, name), file))
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        problems.append(
+            _error(
+                source,
+                missing[0][0],
+                ", ".join(file for _, file in missing[:_SHOWN]) + more,
+                f"{len(missing)} of the files of {key!r} ({len(entries)} entries) do not exist",
+                f"DATA_ROOT is {base}",
+            )
+        )
+    return problems
