@@ -22,7 +22,7 @@ from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.mmar.load import Mmar
 
 PATIENCE = 30.0
-"""Seconds that the end of a search waits for what is still to be written."""
+"""Seconds without any progress after which the end of a search no longer waits."""
 _JOB_STATUS = {
     JobState.FINISHED: "FINISHED",
     JobState.FINISHED_NO_SCORE: "FINISHED",
@@ -168,7 +168,10 @@ class MlflowHandler(Handler):
         self._thread.join(2.0)
         if self._thread.is_alive():
             self._notify("waiting for MLflow to take the last results")
-            self._thread.join(PATIENCE)
+            handled = -1
+            while self._thread.is_alive() and handled != self._writer.handled:
+                handled = self._writer.handled
+                self._thread.join(PATIENCE)
         lost = self._writer.lost(self._notes, waiting=self._thread.is_alive())
         if lost:
             self._notify(f"MLflow: {lost} writes were lost; the report has everything")

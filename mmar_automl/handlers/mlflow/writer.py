@@ -46,6 +46,8 @@ class Writer:
         self._client: Any = None
         self._experiment_id = ""
         self._runs: dict[str, str] = {}
+        self.handled = 0
+        """How many notes were written or given up."""
         self._given_up = 0
         self._out = False
         self._told: set[str] = set()
@@ -62,6 +64,7 @@ class Writer:
         """Write notes until None comes."""
         while (note := notes.get()) is not None:
             self._persist(note)
+            self.handled += 1
 
     def _persist(self, note: Note | Closing) -> None:
         for pause in (*_PAUSES, *(_PAUSES[-1] for _ in range(10_000))):

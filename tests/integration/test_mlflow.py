@@ -1,0 +1,268 @@
+"""Searches recorded in a real MLflow: sqlite stores, a real server, no server at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MadeMmar, MakeMmar, searching
+
+# MLflow's own imports warn of what its dependencies will change.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+LOG = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": ""}
+
+
+def tracked(mmar: MadeMmar, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """A search with MLflow on."""
+    argv = ("run", "{root}", "--workers", "cpu:cpu", *words)
+    return mmar.run(*argv, timeout=timeout, env=LOG)
+
+
+def trouble(stderr: str) -> list[str]:
+    """The lines that tell of MLflow, the wait for a new store apart."""
+    return [line for line in stderr.splitlines() if "MLflow" in line and "waiting" not in line]
+
+
+def runs_of(uri: str, experiment: str) -> tuple[Any, list[Any]]:
+    """The parent run and the job runs of the only search of an experiment."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    runs = client.search_runs([found.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    jobs = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
+    assert len(jobs) == len(runs) - 1
+    return parents[0], jobs
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> MadeMmar:
+    """One recorded search with every kind of end, shared by the tests that only look."""
+    from tests.conftest import make_mmar
+
+    make = make_mmar.__wrapped__(tmp_path_factory.mktemp("läsion 1 (v2)"))
+    long = [list(range(2500)), [*range(2499), -1]]
+    config = searching(
+        **{"score": [0.3, 0.8], "behaviour": ["succeed", "crash", "nan"], "ä,#odd@name": ["x"]}
+    )
+    config["search"][0]["targets"] = [[0.3], [0.8]]
+    config["search"].append(
+        {"args": ["long"], "type": "enum", "domain": "net", "targets": [[long[0]], [long[1]]]}
+    )
+    mmar: MadeMmar = make(config)
+    done = tracked(mmar)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert trouble(done.stderr) == []
+    return mmar
+
+
+def own_store(mmar: MadeMmar) -> str:
+    return f"sqlite:///{mmar.root}/automl/mlflow.db"
+
+
+def test_report_and_store_agree_number_by_number(searched: MadeMmar) -> None:
+    """Every job once, its score, its state, its parameters, its config."""
+    from mlflow import MlflowClient
+
+    parent, jobs = runs_of(own_store(searched), "mmar")
+    report = searched.report()
+    by_name = {run.info.run_name: run for run in jobs}
+    assert set(by_name) == {job["name"] for job in report["jobs"]}
+    status = {"finished": "FINISHED", "finished_no_score": "FINISHED", "failed": "FAILED"}
+    client = MlflowClient(own_store(searched))
+    for job in report["jobs"]:
+        run = by_name[job["name"]]
+        assert run.data.metrics.get("score") == job["score"]
+        assert run.info.status == status[job["state"]]
+        assert run.data.tags["mmar_automl.state"] == job["state"]
+        assert run.data.params["score"] == json.dumps(job["parameters"]["score"])
+        assert run.data.params["behaviour"] == job["parameters"]["behaviour"]
+        folder = client.download_artifacts(run.info.run_id, "config_train.json")
+        assert json.loads(Path(folder).read_text()) == json.loads(
+            (Path(job["folder"]) / "config/config_train.json").read_text()
+        )
+    best = next(job for job in report["jobs"] if job["name"] == report["best"])
+    assert parent.data.metrics["best_score"] == best["score"]
+    assert parent.data.tags["mmar_automl.best_job"] == best["name"]
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "run_a"
+
+
+def test_curves_have_the_epoch_as_step(searched: MadeMmar) -> None:
+    """Under the metric's own name."""
+    from mlflow import MlflowClient
+
+    _, jobs = runs_of(own_store(searched), "mmar")
+    run = next(run for run in jobs if run.data.metrics.get("score") == 0.8)
+    curve = MlflowClient(own_store(searched)).get_metric_history(run.info.run_id, "dice")
+    assert [(point.step, round(point.value, 6)) for point in curve] == [
+        (1, round(0.8 / 3, 6)),
+        (2, round(1.6 / 3, 6)),
+        (3, 0.8),
+    ]
+
+
+def test_odd_names_and_long_values_are_kept_apart(searched: MadeMmar) -> None:
+    """A legal name with the original beside it; a long value with a hash and an artifact."""
+    from mlflow import MlflowClient
+
+    _, jobs = runs_of(own_store(searched), "mmar")
+    renamed = {key for run in jobs for key in run.data.params if key.startswith("ä")}
+    assert len(renamed) == 1
+    name = renamed.pop()
+    assert jobs[0].data.tags[f"mmar_automl.name.{name}"] == "ä,"
+    values = {run.data.params["long"] for run in jobs}
+    assert len(values) == 2
+    assert all(len(value) <= 6000 for value in values)
+    client = MlflowClient(own_store(searched))
+    whole = Path(client.download_artifacts(jobs[0].info.run_id, "parameters.json"))
+    assert len(json.loads(whole.read_text())["long"]) == 2500
+
+
+def test_no_sentinel_is_ever_logged(searched: MadeMmar) -> None:
+    """A job without a score has no score, and says why in a note."""
+    _, jobs = runs_of(own_store(searched), "mmar")
+    scoreless = [run for run in jobs if "score" not in run.data.metrics]
+    assert len(scoreless) == 8
+    failed = [run for run in scoreless if run.info.status == "FAILED"]
+    assert {run.data.tags["mmar_automl.failure"] for run in failed} == {"exit_status"}
+    assert all("exit status 1" in run.data.tags["mlflow.note.content"] for run in failed)
+
+
+def test_artifacts_follow_a_moved_mmar(searched: MadeMmar, tmp_path: Path) -> None:
+    """After one look with `report`; the original keeps its own."""
+    from mlflow import MlflowClient
+
+    moved = MadeMmar(tmp_path / "anders wo")
+    shutil.copytree(searched.root, moved.root, symlinks=True)
+    assert moved.report()["best"] == searched.report()["best"]
+    for mmar in (moved, searched):
+        _, jobs = runs_of(own_store(mmar), "mmar")
+        assert jobs[0].info.artifact_uri.startswith(mmar.root.as_uri())
+        file = MlflowClient(own_store(mmar)).download_artifacts(
+            jobs[0].info.run_id, "config_train.json"
+        )
+        assert json.loads(Path(file).read_text())["behaviour"] == jobs[0].data.params["behaviour"]
+
+
+def test_two_searches_create_one_store_at_the_same_moment(make_mmar: MakeMmar) -> None:
+    """Nobody's migration meets anybody else's."""
+    mmar = make_mmar(searching(score=[0.1, 0.2]))
+    environment = {**os.environ, **LOG}
+    searches = [
+        subprocess.Popen(
+            mmar.argv("run", "{root}", "--workers", "cpu", "--run-id", name),
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    told = [search.communicate(timeout=120)[1] for search in searches]
+    assert [search.returncode for search in searches] == [0, 0]
+    assert [trouble(text) for text in told] == [[], []]
+    from mlflow import MlflowClient
+
+    client = MlflowClient(own_store(mmar))
+    found = client.get_experiment_by_name("mmar")
+    assert found is not None
+    assert len(client.search_runs([found.experiment_id])) == 6
+
+
+def test_a_plain_directory_is_refused_with_what_to_write(make_mmar: MakeMmar) -> None:
+    """MLflow 3 keeps no results there; before any job."""
+    mmar = make_mmar(searching(score=[0.1]))
+    for uri in ("./mlruns", "/claraDevDay/AutoML/mlruns", "file:///tmp/mlruns"):
+        done = tracked(mmar, "--tracking-uri", uri)
+        assert done.returncode == 2
+        assert "sqlite:///" in done.stderr
+        assert list(mmar.root.glob("automl/*")) == []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_dead_server_costs_no_job(make_mmar: MakeMmar) -> None:
+    """One line for the outage, exit status 0, and the search does not wait for it."""
+    mmar = make_mmar(searching(score=[0.1, 0.2, 0.3, 0.4]))
+    began = time.monotonic()
+    done = tracked(mmar, "--tracking-uri", f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("MLflow does not answer") == 1
+    assert "writes were lost" in done.stderr
+    assert len(mmar.report()["jobs"]) == 4
+    assert time.monotonic() - began < 60
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A real MLflow server on loopback, in a process group that is ended as a whole."""
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--backend-store-uri", f"sqlite:///{tmp_path}/server.db"),
+            *("--artifacts-destination", str(tmp_path / "served")),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, **LOG},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server does not start"
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_server_gets_the_same_as_a_file(make_mmar: MakeMmar, server: str) -> None:
+    """Artifacts through the server, under the experiment asked for."""
+    mmar = make_mmar(searching(score=[0.1, 0.2]))
+    done = tracked(mmar, "--tracking-uri", server, "--experiment", "Versuch 7")
+    assert done.returncode == 0, done.stderr
+    assert trouble(done.stderr) == []
+    assert server in done.stdout
+    _, jobs = runs_of(server, "Versuch 7")
+    assert {run.data.metrics["score"] for run in jobs} == {0.1, 0.2}
+    from mlflow import MlflowClient
+
+    files = MlflowClient(server).list_artifacts(jobs[0].info.run_id)
+    assert [file.path for file in files] == ["config_train.json"]
+    assert not (mmar.root / "automl/mlflow.db").exists()
