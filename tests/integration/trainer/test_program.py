@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from mmar_automl.mmar.layout import MmarLayout
 
+COMMANDS = Path(__file__).parents[3] / "commands"
 PROGRAM = [sys.executable, "-u", "-m", "mmar_automl", "train"]
 QUIET_CORES = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -85,3 +88,25 @@ def test_help_needs_no_torch():
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--write_train_stats" in ran.stdout
     assert ran.stdout.strip().endswith("[]")
+
+
+def test_round_script_trains_the_mmar_that_it_lies_in(mmar, config):
+    """From any folder, under any name, as the search calls it; its exit code is the training's."""
+    root = mmar(config, "ein MMAR (ü) $x")
+    shutil.copytree(COMMANDS, root / "commands")
+    (root / "eval").mkdir()
+    script = str(root / "commands" / "automl_train_round.sh")
+    environment = {**os.environ, **QUIET_CORES, "MMAR_AUTOML_PYTHON": sys.executable}
+    ran = subprocess.run(
+        ["bash", script, "epochs=1"],
+        cwd="/", env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(MmarLayout(root).train_stats.read_text())["epochs"] == 1
+    assert not (root / "eval").exists()
+    refused = subprocess.run(
+        ["bash", script, "num_interval_per_valid=9"],
+        cwd="/", env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "never comes in 2 epochs" in refused.stderr
