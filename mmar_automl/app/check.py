@@ -90,9 +90,18 @@ def check(
 
 
 def check_search(mmar: Mmar) -> tuple[SearchSpace, list[Problem]]:
-    """The search space of the training config, and what is wrong with it in this MMAR."""
-    ours = trains_with_ours(mmar.layout)
+    """As `read_search`, with what the rest of the MMAR does to the search."""
+    space, problems = read_search(mmar)
+    problems += check_overridden(mmar, space)
+    if trains_with_ours(mmar.layout):
+        problems += check_validation_interval(mmar, space)
+    return space, problems
+
+
+def read_search(mmar: Mmar) -> tuple[SearchSpace, list[Problem]]:
+    """The search space of the training config, and what is wrong with its search sections."""
     findings = Findings()
+    ours = trains_with_ours(mmar.layout)
     space = read_space(mmar.train_config.data, findings, clara_sections=ours)
     problems = locate(mmar.train_config, findings.problems)
     if not space.parameters and not findings.errors:
@@ -105,9 +114,6 @@ def check_search(mmar: Mmar) -> tuple[SearchSpace, list[Problem]]:
                 hint="see docs/search-space.md",
             )
         )
-    problems += check_overridden(mmar, space)
-    if ours:
-        problems += check_validation_interval(mmar, space)
     return space, problems
 
 

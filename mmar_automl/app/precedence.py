@@ -57,7 +57,7 @@ def check_validation_interval(mmar: Mmar, space: SearchSpace) -> list[Problem]:
             epochs if path == epochs_path else interval,
             f"validation every {interval} epochs, but a training has {epochs}: "
             "no such job would get a score",
-            f"validate every {epochs} epochs or more often, or train for {interval} or more",
+            f"set the interval to {epochs} or less, or train for {interval} epochs or more",
         )
     ]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from mmar_automl.cli.console import out, print_problems, problems_json
-from mmar_automl.errors import ConfigProblems, Problem
+from mmar_automl.errors import BadInput, Problem
 
 
 def register(app: typer.Typer) -> None:
@@ -26,8 +28,13 @@ def validate(
         typer.Option("--set", metavar="NAME=VALUE", help="A variable; may be repeated."),
     ] = None,
     automlconf: Annotated[
-        str | None, typer.Option(help="File in config/ instead of config_automl.json.")
+        str | None,
+        typer.Option(help="File in config/ instead of config_automl.json.", show_default=False),
     ] = None,
+    no_data_check: Annotated[
+        bool,
+        typer.Option("--no-data-check", help="Do not look for the files of the data list."),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -38,23 +45,34 @@ def validate(
     from mmar_automl.app.check import check
     from mmar_automl.mmar.environment import parse_set
 
+    parameters = 0
     try:
-        checked = check(root, parse_set(set_ or []), automl_config=automlconf)
-        problems: tuple[Problem, ...] = checked.problems
-        parameters = len(checked.space)
-    except ConfigProblems as found:
-        problems, parameters = found.problems, 0
-    errors = [p for p in problems if p.severity == "error" or strict]
+        checked = check(
+            root, parse_set(set_ or []), automl_config=automlconf, data=not no_data_check
+        )
+    except BadInput as error:
+        if not json_:
+            raise
+        # A script that asked for JSON gets JSON, even where there is no MMAR.
+        problems = [Problem(severity="error", file=str(root), message=str(error), hint=error.hint)]
+    else:
+        problems, parameters = list(checked.problems), len(checked.space)
+    if strict:
+        problems = [dataclasses.replace(problem, severity="error") for problem in problems]
+    errors = sum(problem.severity == "error" for problem in problems)
     if json_:
         typer.echo(problems_json(problems))
     else:
         print_problems(problems, out)
-        warnings = len(problems) - len(errors)
+        warned = _number(len(problems) - errors, "warning")
         if errors:
-            out.print(f"[bold red]{len(errors)} to mend[/], {warnings} warnings")
+            out.print(f"[bold red]{_number(errors, 'error')}[/], {warned}")
         else:
-            out.print(
-                f"[green]{root} can be searched[/]: {parameters} parameters, {warnings} warnings"
-            )
+            size = _number(parameters, "parameter")
+            out.print(f"[green]{escape(str(root))} can be searched[/]: {size}, {warned}")
     if errors:
         raise typer.Exit(2)
+
+
+def _number(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,107 @@
+"""What a search would do, without doing any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmar_automl.api import Controller
+from mmar_automl.app.builtins import CLARA_ONLY, resolve
+from mmar_automl.app.check import Component, read_components, read_search
+from mmar_automl.defs import Context, ContextKey, Recommendation, SearchSpace
+from mmar_automl.errors import BadInput, ConfigProblems, Problem
+from mmar_automl.mmar.load import Mmar, read
+from mmar_automl.search.apply import apply
+from mmar_automl.search.count import count
+from mmar_automl.search.diff import Change, changes
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A recommendation with what it changes in the base config."""
+
+    recommendation: Recommendation
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A space and the first proposals of the controller. `notice`: if it is a stand-in, why."""
+
+    space: SearchSpace
+    controller: str
+    notice: str
+    proposals: tuple[Proposal, ...]
+    proposed: int
+    """How many configurations the controller proposes before it waits for the first outcome."""
+    problems: tuple[Problem, ...]
+    """Warnings about the search sections, and what kept another file from being read."""
+
+
+def preview(
+    root: Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    automl_config: str | None = None,
+    number: int,
+) -> Preview:
+    """Look ahead into a search of the MMAR at `root`, with the first `number` proposals.
+
+    Only the search sections need to be right. Raises `BadInput` where there is no MMAR or the
+    controller fails, `ConfigProblems` where a config cannot be read or its space is wrong.
+    """
+    mmar, unreadable = read(root, overrides, automl_config=automl_config)
+    if not mmar.train_config.readable:
+        raise ConfigProblems(unreadable)
+    space, problems = read_search(mmar)
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigProblems(problems)
+    problems += unreadable
+    component, notice = _controller(mmar, space)
+    try:
+        controller: Controller = component.cls(**component.args)
+        context = Context()
+        context.set_prop(ContextKey.MMAR, mmar)
+        context.set_prop(ContextKey.SEARCH_SPACE, space)
+        controller.set_search_space(space, context)
+        recommendations = list(controller.initial_recommendation(context))
+        proposals = tuple(_propose(mmar, recommendations[:number]))
+    except Exception as error:
+        raise BadInput(
+            f"{component.name} cannot propose anything: {type(error).__name__}: {error}",
+            f"see controller in {mmar.automl_config.file}",
+        ) from error
+    return Preview(
+        space=space,
+        controller=controller.describe() if isinstance(controller, Controller) else component.name,
+        notice=notice,
+        proposals=proposals,
+        proposed=len(recommendations),
+        problems=tuple(problems),
+    )
+
+
+def _propose(mmar: Mmar, recommendations: Iterable[Recommendation]) -> Iterable[Proposal]:
+    base = mmar.train_config.data
+    for recommendation in recommendations:
+        concrete = apply(base, recommendation.result, remove_search=False)
+        yield Proposal(recommendation, tuple(changes(base, concrete)))
+
+
+def _controller(mmar: Mmar, space: SearchSpace) -> tuple[Component, str]:
+    """The configured controller; a built-in one in place of one that cannot be had."""
+    components, problems = read_components(mmar) if mmar.automl_config.readable else ([], [])
+    for component in components:
+        if component.kind == "controller":
+            return component, ""
+    name = "GridController" if count(space) is not None else "RandomController"
+    stand_in = Component("controller", name, resolve("controller", name), {}, ("controller",))
+    configured = mmar.automl_config.data.get("controller")
+    wanted = configured.get("name") if isinstance(configured, Mapping) else None
+    if wanted in CLARA_ONLY:
+        return stand_in, f"{wanted} is not built yet: these are the proposals of {name}"
+    why = [problem.message for problem in problems if problem.path[:1] == ("controller",)]
+    reason = why[0] if why else f"{mmar.automl_config.file.name} names no controller"
+    return stand_in, f"{reason}: these are the proposals of {name}"
