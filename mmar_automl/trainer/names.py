@@ -120,11 +120,22 @@ def _exports(package: str) -> frozenset[str]:
     tree = _tree(package)
     if tree is None:
         return frozenset()
-    names = {name for name in _definitions(tree) if not name.startswith("_")}
+    names = {
+        name
+        for name, node in _definitions(tree).items()
+        if not name.startswith("_") and not _is_foreign(node)
+    }
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
             names |= _exports(_absolute(node, package, _is_package(package)))
     return frozenset(names)
+
+
+def _is_foreign(node: ast.AST) -> bool:
+    """Whether a module has a name only because it uses it itself: `Literal`, `Sequence`."""
+    if not isinstance(node, ast.ImportFrom) or node.level:
+        return False
+    return (node.module or "").partition(".")[0] not in {p.partition(".")[0] for p in PACKAGES}
 
 
 @cache
