@@ -1,0 +1,134 @@
+"""The sample MMAR through the command line: real trainings on real anatomy, a real MLflow store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MadeMmar
+
+SAMPLE = Path(__file__).parents[2] / "sample_mmar"
+EPOCHS = 6
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> MadeMmar:
+    """A copy of the sample, searched for four short jobs by its own automl.sh."""
+    root = tmp_path_factory.mktemp("e2e") / "sample (copy)"
+    shutil.copytree(SAMPLE, root, ignore=shutil.ignore_patterns("automl", "eval", "model*.pt"))
+    mmar = MadeMmar(root)
+    config = mmar.read("config/config_automl.json")
+    config["controller"]["args"]["max_rounds"] = 4
+    mmar.write("config/config_automl.json", config)
+    done = subprocess.run(
+        [
+            str(root / "commands/automl.sh"),
+            *("--workers", "cpu:cpu", "--set", f"epochs={EPOCHS}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={**os.environ, "MMAR_AUTOML_PYTHON": sys.executable, "MLFLOW_TRACKING_URI": ""},
+        cwd=root.parent,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "* best: " in done.stdout
+    assert "Traceback" not in done.stderr
+    return mmar
+
+
+def test_the_sample_is_valid(searched: MadeMmar) -> None:
+    """No error and no warning in what a newcomer sees first."""
+    done = searched.run("validate", "{root}", "--json", "--strict")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout) == {"problems": []}
+
+
+def test_every_job_trained_for_real(searched: MadeMmar) -> None:
+    """Scores are Dice values that differ, from as many epochs as were asked for."""
+    jobs = searched.report()["jobs"]
+    assert len(jobs) == 4
+    assert {job["state"] for job in jobs} == {"finished"}
+    scores = [job["score"] for job in jobs]
+    assert all(0 < score < 1 for score in scores)
+    assert len(set(scores)) == 4
+    for job in jobs:
+        folder = Path(job["folder"])
+        progress = [
+            json.loads(line) for line in (folder / "models/progress.jsonl").read_text().splitlines()
+        ]
+        assert progress[-1]["epoch"] == EPOCHS
+        assert max(line["metric"] for line in progress) == job["score"]
+        stats = json.loads((folder / "models/train_stats.json").read_text())
+        assert stats["best_validation_metric"] == job["score"]
+        assert stats["metric"] == "val_mean_dice"
+
+
+def test_parameters_are_what_the_job_was_trained_with(searched: MadeMmar) -> None:
+    """Report, job config and the log agree."""
+    for job in searched.report()["jobs"]:
+        config = json.loads((Path(job["folder"]) / "config/config_train.json").read_text())
+        parameters = job["parameters"]
+        assert config["learning_rate"] == parameters["learning_rate"]
+        assert config["train"]["model"]["args"]["channels"] == parameters["UNet.channels"]
+        enabled = [loss["name"] for loss in config["train"]["loss"] if not loss.get("disabled")]
+        expected = "FocalLoss" if parameters["without_dice_ce"] else "DiceCELoss"
+        assert enabled == [expected]
+
+
+def test_mlflow_agrees_with_the_report(searched: MadeMmar) -> None:
+    """Number by number."""
+    code = (
+        "import json, sys\nfrom mlflow import MlflowClient\n"
+        "client = MlflowClient(sys.argv[1])\n"
+        "experiment = client.get_experiment_by_name(sys.argv[2])\n"
+        "runs = client.search_runs([experiment.experiment_id])\n"
+        "print(json.dumps({r.info.run_name: [r.data.metrics, r.data.params] for r in runs}))\n"
+    )
+    store = f"sqlite:///{searched.root}/automl/mlflow.db"
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, store, searched.root.name],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    runs = json.loads(told.stdout.splitlines()[-1])
+    report = searched.report()
+    assert set(runs) == {"run_a", *(job["name"] for job in report["jobs"])}
+    for job in report["jobs"]:
+        metrics, parameters = runs[job["name"]]
+        assert metrics["score"] == job["score"]
+        assert "val_mean_dice" in metrics
+        assert set(parameters) == set(job["parameters"])
+        assert float(parameters["learning_rate"]) == job["parameters"]["learning_rate"]
+    assert runs["run_a"][0]["best_score"] == report["jobs"][0]["score"]
+
+
+def test_the_best_model_scores_what_the_report_says(searched: MadeMmar) -> None:
+    """model.pt loads, and its validation gives the very number."""
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from mmar_automl.trainer.run import Request, evaluate_checkpoint\n"
+        "print('score', repr(evaluate_checkpoint(Request(root=Path(sys.argv[1]))).value))\n"
+    )
+    report = searched.report()
+    best = searched.root / "automl" / report["run_id"] / "best"
+    # The threads are those of the job: their number changes the last digits.
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(best.resolve())],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    score = float(told.stdout.splitlines()[-1].split()[1])
+    assert score == pytest.approx(report["jobs"][0]["score"], abs=1e-6)
