@@ -19,10 +19,11 @@ Value = Union[int, float]
 class Steps(Sequence[float]):
     """min, min + step, min + 2 step, … up to max, without holding them in memory."""
 
-    def __init__(self, min: float, max: float, step: float) -> None:
-        self._min, self._max, self._step = min, max, step
+    def __init__(self, low: float, high: float, step: float) -> None:
+        self._low, self._high, self._step = low, high, step
         # 0.3 / 0.1 is a little below 3: the end of the range counts as reached.
-        self._count = math.floor((max - min) / step * (1 + 1e-12)) + 1
+        steps = (high - low) / step
+        self._count = math.floor(steps + min(steps * 1e-12, 1e-3)) + 1
 
     def __len__(self) -> int:
         return self._count
@@ -35,14 +36,14 @@ class Steps(Sequence[float]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(self._count))]
         number = range(self._count)[index]
-        # Twelve digits take the 0.30000000000000004 out of sums of decimal steps.
-        value = float(f"{self._min + number * self._step:.12g}") if number else self._min
-        return min(max(value, self._min), self._max)
+        # Fifteen digits take the 0.30000000000000004 out of sums of decimal steps.
+        value = float(f"{self._low + number * self._step:.15g}") if number else self._low
+        return min(max(value, self._low), self._high)
 
     def __contains__(self, value: object) -> bool:
-        if not isinstance(value, (int, float)) or not self._min <= value <= self._max:
+        if not isinstance(value, (int, float)) or not self._low <= value <= self._high:
             return False
-        number = round((value - self._min) / self._step)
+        number = round((value - self._low) / self._step)
         return number < self._count and self[number] == value
 
 

@@ -93,7 +93,7 @@ def read_range(
     if scale == "log" and low <= 0:
         findings.error(path, targets, f"the log scale needs min > 0, got {targets[0]}")
         return None
-    if not math.isfinite(high - low) or (step and (high - low) / step > EXACT):
+    if not math.isfinite(high - low) or (step and _too_fine(low, high, step)):
         findings.error(path, targets, "the range is too wide" + (" for its step" if step else ""))
         return None
     if low == high:
@@ -110,6 +110,11 @@ def read_range(
     if whole:
         return IntRange(int(low), int(high), scale, None if step is None else int(step))
     return FloatRange(float(low), float(high), scale, step)
+
+
+def _too_fine(low: float, high: float, step: float) -> bool:
+    """Whether neighbours on the step would be one number to fifteen digits."""
+    return (high - low) / step > 1e12 or step < 1e-14 * max(abs(low), abs(high))
 
 
 def _step(
