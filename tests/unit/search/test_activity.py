@@ -231,6 +231,32 @@ def test_switch_that_is_inactive_itself_keeps_the_config() -> None:
     ]
 
 
+def test_switch_by_the_alias_of_an_inactive_parameter() -> None:
+    """B follows A's @disabled also while nobody searches it: then A's own false counts."""
+    config = {
+        "mode": "a",
+        "search": [enum("mode", targets=[["a"], ["b"]])],
+        "a": {"name": "A", "search": [enum("@disabled#off", targets=BOTH, when={"mode": ["a"]})]},
+        "b": {
+            "name": "B",
+            "disabled": True,
+            "args": {"x": 1},
+            "apply": {"@disabled": "off"},
+            "search": [enum("x", targets=[[1], [2]])],
+        },
+    }
+    space = parse(config)
+    assert configurations(space) == [
+        {"mode": "a", "A.disabled": True},
+        {"mode": "b", "B.x": 1},
+        {"mode": "a", "A.disabled": False, "B.x": 1},
+        {"mode": "b", "B.x": 2},
+        {"mode": "a", "A.disabled": False, "B.x": 2},
+    ]
+    concrete = apply(config, SearchResult(space, {"net.enum$0:mode": 1, "net.enum.b$0:x": 1}))
+    assert concrete["b"] == {"name": "B", "disabled": False, "args": {"x": 2}}
+
+
 def test_when_on_an_alias_on_a_group_and_on_several() -> None:
     """Names may be aliases; several are ANDed; equality is JSON-strict."""
     config = {

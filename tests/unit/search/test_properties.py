@@ -58,7 +58,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 
     def finish(entry: dict[str, Any], shown: list[str], in_component: bool) -> dict[str, Any]:
         entry["domain"] = draw(st.sampled_from(["lr", "net", "transform"]))
-        if names and draw(st.integers(0, 2)) == 0:
+        if names and draw(st.booleans()):
             other, source, position = draw(st.sampled_from(names))
             entry["when"] = {other: [_a_value(draw, source, position)]}
         for position, name in enumerate(shown):
@@ -88,18 +88,18 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
         class_name = f"C{next(numbers)}"
         args: dict[str, Any] = {arg: draw(leaves) for arg in "abc"}
         body: dict[str, Any] = {"name": class_name, "args": args}
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.booleans()):
             body["disabled"] = draw(st.booleans())
         if draw(st.integers(0, 3)) == 0:
             args["v"] = "{standing}" if draw(st.booleans()) else "{flag}"
         free = ["a", "b", "c"]
         search = []
-        if draw(st.integers(0, 2)) == 0:
+        if draw(st.integers(0, 2)):
             entry = {"args": ["@disabled"], "type": "enum", "targets": draw(booleans)}
             search.append(finish(entry, [f"{class_name}.disabled"], in_component=True))
-        elif switches and draw(st.booleans()):
+        elif switches:
             body.setdefault("apply", {})["@disabled"] = draw(st.sampled_from(switches))
-        for _ in range(draw(st.integers(0, 2))):
+        for _ in range(draw(st.integers(0, 1))):
             width = draw(st.integers(1, min(2, len(free))))
             taken = [free.pop(0) for _ in range(width)]
             entry = {"args": list(taken), **draw(domains(width))}
@@ -111,11 +111,11 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
             body.setdefault("apply", {})[free.pop()] = draw(st.sampled_from(aliases))
         if search:
             body["search"] = search
-        if depth and draw(st.integers(0, 2)) == 0:
+        if depth and draw(st.booleans()):
             args["inner"] = component(depth - 1)
         return body
 
-    transforms = [component(1) for _ in range(draw(st.integers(0, 4)))]
+    transforms = [component(1) for _ in range(draw(st.integers(1, 4)))]
     config["train"] = {"pre_transforms": transforms}
     return config
 
