@@ -126,7 +126,9 @@ def _tracking(
         check_tracking_uri(tracking_uri)
     else:
         relocate_store(checked.mmar.layout)
-    return lambda: MlflowHandler(tracking_uri=tracking_uri, experiment=experiment, notify=warn)
+    return lambda: MlflowHandler(
+        tracking_uri=tracking_uri or None, experiment=experiment, notify=warn
+    )
 
 
 def _size(checked: Checked) -> str:
@@ -144,6 +146,9 @@ def _signals(engine: Engine) -> Iterator[None]:
     def handle(number: int, _frame: object) -> None:
         nonlocal asked
         asked += 1
+        if asked > 2:
+            # The jobs are dead by now; what is waited for is a tracking store, or a plug-in.
+            os._exit(128 + number)
         name = signal.Signals(number).name
         # The console's lock may be held by the very code that was interrupted: write directly.
         told = (

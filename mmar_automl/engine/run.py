@@ -6,6 +6,7 @@ one for each running job. Nothing polls: every wait is on a queue or on a proces
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import socket
@@ -149,9 +150,14 @@ class Engine:
             raise
         scheduling = threading.Thread(target=self._schedule, name="scheduler", daemon=True)
         scheduling.start()
-        self._begin()
-        while self._end is None:
-            self._loop_once()
+        try:
+            self._begin()
+            while self._end is None:
+                self._loop_once()
+        except BaseException:
+            # A defect of ours must not leave trainings behind that nobody knows of.
+            self._abort([job.name for job in self._state.running])
+            raise
         self._work.put(None)
         scheduling.join()
         return self._finish(self._end)
@@ -330,9 +336,11 @@ class Engine:
             except Exception as error:
                 self._report(f"{type(component).__name__} raised in shutdown: {error}")
         self._notifier.emit("shutdown", self._main)
-        self._journal.close()
+        # What a full disk refused before, it refuses again.
+        with contextlib.suppress(OSError):
+            self._journal.close()
         if self._fault is not None:
-            raise EnvironmentFault(f"the journal cannot be written: {self._fault}")
+            raise EnvironmentFault(f"the journal cannot be written: {self._fault.strerror}")
         return outcome
 
     def _schedule(self) -> None:

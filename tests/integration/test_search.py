@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -235,6 +236,34 @@ def test_a_killed_search_is_reported_as_interrupted(make_mmar: MakeMmar) -> None
     assert report["state"] == "interrupted"
     assert report["best"] == "W1_1_J1"
     assert [job["state"] for job in report["jobs"]] == ["finished", "interrupted"]
+
+
+def test_a_running_search_can_be_reported(make_mmar: MakeMmar) -> None:
+    """From another process, while a job runs."""
+    mmar = make_mmar(searching(behaviour=["succeed", "hang"], score=[0.7]))
+    search = mmar.start("run", "{root}", "--no-mlflow", "--workers", "cpu")
+    wait_for(lambda: list(mmar.root.glob("automl/run_a/W1_2_J2/seen.json")))
+    report = mmar.report()
+    os.kill(search.pid, signal.SIGTERM)
+    search.communicate(timeout=30)
+    assert report["state"] == "running"
+    assert [job["state"] for job in report["jobs"]] == ["finished", "running"]
+    assert report["jobs"][1]["seconds"] is None
+
+
+def test_a_full_disk_ends_the_search(make_mmar: MakeMmar) -> None:
+    """Exit status 4 and the reason; the journal stays readable, no job is left alive."""
+    mmar = make_mmar(searching(score=[n / 100 for n in range(60)]))
+    # A file-size limit refuses a write where a full disk would.
+    limited = f"ulimit -f 12; exec {shlex.join(mmar.argv('run', '{root}', '--no-mlflow'))}"
+    done = subprocess.run(
+        ["bash", "-c", limited], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 4, done.stderr
+    assert "the journal cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert alive_in(mmar.root) == []
+    assert len(mmar.report()["jobs"]) > 0
 
 
 def test_stop_threshold_ends_the_search(make_mmar: MakeMmar) -> None:
