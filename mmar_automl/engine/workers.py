@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mmar_automl.api import Worker
@@ -38,7 +39,7 @@ def parse_workers(spec: str | None, gpus: int) -> tuple[list[Worker], list[str]]
             f"{gpus} visible: {', '.join(map(str, range(gpus)))}",
             _EXAMPLE,
         )
-    if spec.strip().isdigit() and int(spec) > 0:
+    if re.fullmatch("[0-9]+", spec.strip()) and int(spec) > 0:
         notices.append(f"--workers {spec} is one worker on GPU {spec}, not {spec} workers")
     return workers, notices
 
@@ -48,7 +49,7 @@ def _gpus(part: str, spec: str) -> tuple[int, ...]:
         return ()
     indices: list[int] = []
     for text in part.split(","):
-        if not text.strip().isdigit():
+        if not re.fullmatch("[0-9]+", text.strip()):
             said = "an empty place" if not text.strip() else f"{text.strip()!r}"
             raise BadInput(f"--workers {spec}: {said} is no GPU index", _EXAMPLE)
         index = int(text)

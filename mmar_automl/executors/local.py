@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -142,9 +143,28 @@ def _end_all(processes: Iterable[psutil.Process], grace: float) -> None:
         for process in members:
             with contextlib.suppress(psutil.Error):
                 process.terminate()
-        _, members = psutil.wait_procs(members, timeout=grace)
+        members = _wait_for(members, grace)
     for process in members:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    if members:
-        psutil.wait_procs(members, timeout=_KILL_WAIT)
+    _wait_for(members, _KILL_WAIT)
+
+
+def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until these have ended; those that have not after `seconds`.
+
+    Not by `psutil.wait_procs`: it reaps our own children, and whoever waits for one of them then
+    reads an exit status of 0.
+    """
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:
+            continue
+        try:
+            while _alive(process) and (left := deadline - time.monotonic()) > 0:
+                select.select([descriptor], [], [], left)
+        finally:
+            os.close(descriptor)
+    return [process for process in processes if _alive(process)]

@@ -42,6 +42,14 @@ def launcher(request: pytest.FixtureRequest) -> Launcher:
     return made
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process exists and is no zombie that its new parent has yet to bury."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 Make = Callable[..., JobCommand]
 
 
@@ -113,7 +121,7 @@ def test_a_tree_that_ignores_sigterm_and_leaves_its_group_is_ended(command: Make
         time.sleep(0.05)
     children = [int(line) for line in made.log.read_text().split()]
     launcher.cancel(handle, grace=0.5)
-    assert not any(psutil.pid_exists(pid) for pid in children)
+    assert not any(is_alive(pid) for pid in children)
     assert launcher.poll([handle], timeout=5)["t1"].exit_status == -9
 
 
@@ -125,6 +133,7 @@ def test_a_pid_that_is_somebody_elses_is_not_adopted(command: Make) -> None:
     assert LocalLauncher().adopt(stranger) is None
     assert LocalLauncher().adopt(handle) == handle
     launcher.cancel(handle, grace=5)
+    assert not launcher.poll([handle], timeout=5)["t1"].running
 
 
 def test_a_command_that_cannot_start_raises(command: Make) -> None:
