@@ -21,17 +21,19 @@ def check_data_list(mmar: Mmar) -> list[Problem]:
     """What is missing of the data that the config's datasets read."""
     problems: list[Problem] = []
     for section, dataset in _datasets(mmar.train_config.data):
-        path: JsonPath = (section, "dataset")
-        try:
-            filled = substitute({key: dataset.get(key) for key in _KEYS}, mmar.variables)
-        except UnknownVariable as error:
-            hint = "define it in config/environment.json or with --set"
-            problems.append(_error(mmar.train_config, path, f"{{{error.name}}}", str(error), hint))
-            continue
-        wrong = [key for key in _KEYS if not isinstance(filled[key], (str, type(None)))]
-        for key in wrong:
-            problems.append(_error(mmar.train_config, (*path, key), dataset[key], "must be a text"))
-        if not wrong and filled["data_list_file_path"]:
+        before = len(problems)
+        filled: dict[str, Any] = {}
+        for key in _KEYS:
+            path: JsonPath = (section, "dataset", key)
+            try:
+                filled[key] = substitute(dataset.get(key), mmar.variables)
+            except UnknownVariable as error:
+                hint = "define it in config/environment.json or with --set"
+                problems.append(_error(mmar.train_config, path, dataset[key], str(error), hint))
+                continue
+            if not isinstance(filled[key], (str, type(None))):
+                problems.append(_error(mmar.train_config, path, dataset[key], "must be a text"))
+        if len(problems) == before and filled["data_list_file_path"]:
             problems += _check_list(mmar, section, filled)
     return _once(problems)
 
@@ -132,8 +134,10 @@ def _check_entries(
             _error(
                 source,
                 missing[0][0],
-                ", ".join(file for _, file in missing[:_SHOWN]) + more,
-                f"{len(missing)} of the files of {key!r} ({len(entries)} entries) do not exist",
+                os.path.relpath(missing[0][1], base),
+                f"{len(missing)} of the files of {key!r} ({len(entries)} entries) do not exist: "
+                + ", ".join(file for _, file in missing[:_SHOWN])
+                + more,
                 f"DATA_ROOT is {base}",
             )
         )

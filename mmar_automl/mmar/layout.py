@@ -52,6 +52,16 @@ class MmarLayout:
         return self.models / "model.pt"
 
     @property
+    def final_checkpoint(self) -> Path:
+        """The model as it was when the training ended, in the same form."""
+        return self.models / "final_model.pt"
+
+    @property
+    def resume_checkpoint(self) -> Path:
+        """Everything that a training needs to go on where it stopped."""
+        return self.models / "resume.pt"
+
+    @property
     def train_stats(self) -> Path:
         """The score file; see `jobs.result`."""
         return self.models / "train_stats.json"

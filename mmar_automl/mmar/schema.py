@@ -32,17 +32,13 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema(name))
 
 
-def check_schema(source: JsonSource, name: str, *, components: bool = True) -> list[Problem]:
-    """Where a file departs from its schema.
-
-    Without `components`, the sections `train` and `validate` are another program's business.
-    """
+def check_schema(source: JsonSource, name: str) -> list[Problem]:
+    """Where a file departs from its schema."""
     found: dict[tuple[JsonPath, str], Problem] = {}
     for error in _validator(name).iter_errors(source.data):
         for leaf in _leaves(error):
             path: JsonPath = tuple(leaf.absolute_path)
-            skipped = not components and path[:1] in (("train",), ("validate",))
-            if skipped or {"search", "lr_search", "apply"} & set(path):
+            if {"search", "lr_search", "apply"} & set(path):
                 continue
             problem = _problem(source, path, leaf)
             found.setdefault((path, problem.message), problem)
@@ -66,15 +62,26 @@ def _leaves(error: jsonschema.ValidationError) -> Iterator[jsonschema.Validation
 def _problem(source: JsonSource, path: JsonPath, error: jsonschema.ValidationError) -> Problem:
     rule = error.schema if isinstance(error.schema, Mapping) else {}
     missing = error.validator == "required"
+    message, hint = _message(error), str(rule.get("description", ""))
+    if "number" in message and isinstance(error.instance, str) and _is_number(error.instance):
+        message, hint = "a number in quotes", f"write {error.instance} without quotes"
     return Problem(
         severity="error",
         file=str(source.file),
         line=source.line(path),
         path=path,
         value=MISSING if missing else error.instance,
-        message=_message(error),
-        hint=str(rule.get("description", "")),
+        message=message,
+        hint=hint,
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _message(error: jsonschema.ValidationError) -> str:

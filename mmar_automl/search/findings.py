@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +37,13 @@ class Findings:
             Problem(severity="warning", path=path, value=value, message=message, hint=hint)
         )
 
+    def move(self, start: int, old: JsonPath, new: JsonPath) -> None:
+        """Say of the problems from `start` on that they stand at `new` instead of below `old`."""
+        for index, problem in enumerate(self.problems[start:], start):
+            if problem.path[: len(old)] == old:
+                path = (*new, *problem.path[len(old) :])
+                self.problems[index] = dataclasses.replace(problem, path=path)
+
     def nearest(self, word: object, candidates: Iterable[str]) -> str:
         """As the function, until there were too many."""
         known = list(candidates)
@@ -49,4 +57,7 @@ def nearest(word: object, candidates: Iterable[str]) -> str:
         return ""
     lowered = {candidate.lower(): candidate for candidate in candidates if len(candidate) <= _LONG}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if not close and len(word) > 2:
+        # Renamed args are often cut short or spelt out: prob and probability.
+        close = [one for one in lowered if one.startswith(word.lower()[:4]) and len(one) > 2]
     return f"did you mean {lowered[close[0]]!r}?" if close else ""

@@ -13,6 +13,7 @@ from mmar_automl.search.components import RESERVED, Component, is_comment, is_se
 from mmar_automl.search.entries import Entry, read_entry
 from mmar_automl.search.findings import Findings
 
+_LR_SEARCH: JsonPath = ("lr_search",)
 _ODD = re.compile(r"[^\w \-]")
 
 
@@ -59,8 +60,10 @@ def place(
     for component in (top, *components):
         path = component.path
         for index, (source, raw) in enumerate(_raw_entries(component.body, path, findings)):
-            errors = findings.errors
+            errors, told = findings.errors, len(findings.problems)
             entry = read_entry(raw, source, not path, findings)
+            if source == _LR_SEARCH:
+                findings.move(told, (*_LR_SEARCH, "targets"), _LR_SEARCH)
             for position, arg in enumerate(entry.args if entry else ()):
                 place = (*source, "args", position)
                 _check_arg(arg, component, place, findings)
@@ -117,12 +120,12 @@ def _raw_entries(
             "targets": body["lr_search"],
         }
         findings.warning(
-            ("lr_search",),
+            _LR_SEARCH,
             body["lr_search"],
             "the short form of Clara 3.x",
             'the canonical form is an entry in "search" with "args": ["learning_rate"]',
         )
-        entries.append((("lr_search",), entry))
+        entries.append((_LR_SEARCH, entry))
     return entries
 
 
