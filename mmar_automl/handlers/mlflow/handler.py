@@ -15,14 +15,16 @@ from pathlib import Path
 from mmar_automl.api import Handler
 from mmar_automl.defs import Context, ContextKey, JobState, Outcome, RunOutcome, RunState, finite
 from mmar_automl.handlers.mlflow.notes import Closing, Note
-from mmar_automl.handlers.mlflow.store import artifact_uri, store_uri
+from mmar_automl.handlers.mlflow.store import check_tracking_uri, store_uri
 from mmar_automl.handlers.mlflow.writer import Writer
 from mmar_automl.jobs.result import read_progress, read_stats
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.mmar.load import Mmar
 
 PATIENCE = 30.0
-"""Seconds without any progress after which the end of a search no longer waits."""
+"""Seconds without a write that succeeds after which the end of a search no longer waits."""
+LONGEST_WAIT = 120.0
+"""Seconds after which it no longer waits at all."""
 _JOB_STATUS = {
     JobState.FINISHED: "FINISHED",
     JobState.FINISHED_NO_SCORE: "FINISHED",
@@ -43,7 +45,8 @@ class MlflowHandler(Handler):
 
     `experiment` is by default the MMAR's name. `notify` gets one line for an outage, not for a
     call. Parameters stand under their readable names (see `names.legal_name`), the curves of
-    `models/progress.jsonl` with the epoch as step, the score as `score` if there is one.
+    `models/progress.jsonl` with the epoch as step, the score as `score` if there is one. Stands
+    before any handler that deletes job folders. Raises `BadInput` for a plain directory.
     """
 
     def __init__(
@@ -53,20 +56,21 @@ class MlflowHandler(Handler):
         experiment: str | None = None,
         notify: Callable[[str], None] = print,
     ) -> None:
+        if tracking_uri is not None:
+            check_tracking_uri(tracking_uri)
         self._tracking_uri = tracking_uri
         self._experiment = experiment
         self._notify = notify
         self._notes: queue.SimpleQueue[Note | Closing | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._writer: Writer | None = None
+        self._ended = False
 
     def start_automl(self, ctx: Context) -> None:
         """Open the search's run; the store is made meanwhile."""
         mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
-        own = self._tracking_uri is None
         self._writer = Writer(
             uri=self._tracking_uri or store_uri(mmar.layout),
-            artifacts=artifact_uri(mmar.layout) if own else None,
             experiment=self._experiment or mmar.layout.root.name,
             notify=self._notify,
         )
@@ -86,10 +90,7 @@ class MlflowHandler(Handler):
                     "mmar_automl.mmar": mmar.layout.root.name,
                     "mlflow.note.content": f"A search over {mmar.layout.root.name}, {run_id}.",
                 },
-                files={
-                    source.file.name: _text(source.file)
-                    for source in (mmar.train_config, mmar.automl_config)
-                },
+                files={**_texts(mmar.train_config.file), **_texts(mmar.automl_config.file)},
             )
         )
         self._thread = threading.Thread(
@@ -121,11 +122,11 @@ class MlflowHandler(Handler):
         now = time.time()
         root = ctx.get_prop(ContextKey.JOB_MMAR_ROOT)
         steps: list[tuple[str, float, int, float]] = []
-        files = {}
+        files: dict[str, str] = {}
         if root is not None:
             job = MmarLayout(Path(root))
             steps += _curves(job, ctx.get_prop(ContextKey.JOB_START_TIME))
-            files[job.train_config.name] = _text(job.train_config)
+            files = _texts(job.train_config)
         if outcome.value is not None:
             steps.append(("score", outcome.value, outcome.epoch or 0, now))
         tags = {
@@ -150,6 +151,7 @@ class MlflowHandler(Handler):
     def end_automl(self, ctx: Context) -> None:
         """Close the search's run with its best score."""
         outcome: RunOutcome = ctx.get_prop(ContextKey.RUN_OUTCOME)
+        self._ended = True
         now = time.time()
         score = () if outcome.score is None else (("best_score", outcome.score, 0, now),)
         tags = {"mmar_automl.state": str(outcome.state)}
@@ -163,15 +165,19 @@ class MlflowHandler(Handler):
         """Wait for the thread, but not for ever."""
         if self._thread is None or self._writer is None:
             return
+        if not self._ended:
+            # Whatever went wrong: nothing is left RUNNING for ever.
+            self._notes.put(Closing(key="", status="KILLED", time=time.time()))
         self._writer.hurry()
         self._notes.put(None)
         self._thread.join(2.0)
         if self._thread.is_alive():
             self._notify("waiting for MLflow to take the last results")
-            handled = -1
-            while self._thread.is_alive() and handled != self._writer.handled:
-                handled = self._writer.handled
-                self._thread.join(PATIENCE)
+            last = time.monotonic() + LONGEST_WAIT
+            written = -1
+            while self._thread.is_alive() and written != self._writer.written:
+                written = self._writer.written
+                self._thread.join(min(PATIENCE, max(0.0, last - time.monotonic())))
         lost = self._writer.lost(self._notes, waiting=self._thread.is_alive())
         if lost:
             self._notify(f"MLflow: {lost} writes were lost; the report has everything")
@@ -179,15 +185,17 @@ class MlflowHandler(Handler):
 
 def _curves(job: MmarLayout, started: float) -> list[tuple[str, float, int, float]]:
     metric = read_stats(job).metric or "metric"
+    # The key metric goes before a value of the same name, and `score` is the job's own.
+    names = {"metric": metric, metric: f"{metric} (progress)", "score": "score (progress)"}
     curves = []
     for number, line in enumerate(read_progress(job), start=1):
         epoch = line.get("epoch")
-        step = epoch if isinstance(epoch, int) else number
+        step = epoch if isinstance(epoch, int) and abs(epoch) < 2**53 else number
         at = started + (finite(line.get("seconds")) or 0.0)
         for key, raw in line.items():
             value = finite(raw)
             if value is not None and key != "epoch":
-                curves.append((metric if key == "metric" else key, value, step, at))
+                curves.append((names.get(key, key), value, step, at))
     return curves
 
 
@@ -198,8 +206,9 @@ def _in_words(outcome: Outcome) -> str:
     return f"{str(outcome.state).replace('_', ' ')}: {outcome.message}"
 
 
-def _text(file: Path) -> str:
+def _texts(file: Path) -> dict[str, str]:
+    """The file by its name, or nothing where it is gone."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return {file.name: file.read_text(encoding="utf-8", errors="replace")}
     except OSError:
-        return ""
+        return {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import re
 import shlex
 import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from mmar_automl.errors import BadInput
 from mmar_automl.mmar.layout import MmarLayout
@@ -24,12 +26,35 @@ _ARTIFACT_COLUMNS = (
 
 def store_uri(layout: MmarLayout) -> str:
     """The MMAR's own store, the default."""
-    return f"sqlite:///{layout.mlflow_store}"
+    return sqlite_uri(layout.mlflow_store)
 
 
 def artifact_uri(layout: MmarLayout) -> str:
     """Where the runs of the MMAR's own store keep their artifacts."""
     return layout.mlflow_artifacts.as_uri()
+
+
+def sqlite_uri(file: Path) -> str:
+    """The tracking URI of a database file."""
+    # SQLAlchemy 2.1 decodes the path and 2.0 does not: encode only what cannot stay as it is.
+    return "sqlite:///" + re.sub("[%?]", lambda odd: quote(odd.group()), str(file.absolute()))
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The database file of a tracking URI; None where it names none."""
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
+    if found is None or found.group(1) == ":memory:":
+        return None
+    return Path(unquote(found.group(1))).absolute()
+
+
+def artifacts_beside(uri: str) -> str | None:
+    """Where a new experiment keeps its artifacts: beside a database file, else as MLflow says.
+
+    MLflow's own choice for a file is a folder below wherever the search happened to be started.
+    """
+    file = sqlite_file(uri)
+    return None if file is None else (file.parent / "mlartifacts").as_uri()
 
 
 def check_tracking_uri(uri: str) -> None:
@@ -38,23 +63,47 @@ def check_tracking_uri(uri: str) -> None:
     Names of databases and servers pass unlooked at: whether they answer shows later, and costs
     no job.
     """
+    if uri in ("databricks", "databricks-uc", "uc"):
+        return
     scheme = urlsplit(uri).scheme
-    if scheme in ("", "file") or len(scheme) == 1:
-        path = Path(urlsplit(uri).path if scheme == "file" else uri).expanduser().absolute()
+    if scheme.partition("+")[0] == "sqlite":
+        _check_sqlite(uri)
+    elif scheme in ("", "file") or len(scheme) == 1:
+        plain = unquote(urlsplit(uri).path) if scheme == "file" else uri
+        folder = Path(plain or "mlruns").expanduser().absolute()
         raise BadInput(
             f"--tracking-uri {uri}: MLflow no longer keeps results in a plain directory",
-            f"use --tracking-uri sqlite:///{path}/mlflow.db",
+            f"use --tracking-uri {shlex.quote(sqlite_uri(folder / 'mlflow.db'))}",
         )
+
+
+def _check_sqlite(uri: str) -> None:
+    file = sqlite_file(uri)
+    if file is None:
+        raise BadInput(
+            f"--tracking-uri {uri} names no database file",
+            "three slashes, then the path: sqlite:////data/mlflow.db",
+        )
+    if file.is_dir():
+        raise BadInput(
+            f"--tracking-uri {uri} names a directory, not a database file",
+            f"use --tracking-uri {shlex.quote(sqlite_uri(file / 'mlflow.db'))}",
+        )
+
+
+def without_password(uri: str) -> str:
+    """The address as it may be shown."""
+    return re.sub(r"(?<=://)([^:/@]*):[^@/]*@", r"\1:***@", uri)
 
 
 def ui_command(layout: MmarLayout, tracking_uri: str | None) -> str:
     """What to type to look at the results; a server's own address is the answer itself."""
-    uri = tracking_uri or store_uri(layout)
-    if uri.startswith(("http:", "https:")):
+    uri = without_password(tracking_uri or store_uri(layout))
+    if not uri.startswith(("sqlite", "postgresql", "mysql", "mssql")):
         return uri
     beside = Path(sys.executable).parent / "mlflow"
     program = "mlflow" if shutil.which("mlflow") or not beside.exists() else str(beside)
-    return f"{program} ui --backend-store-uri {shlex.quote(uri)}"
+    return shlex.join([program, "ui", "--backend-store-uri", uri])
 
 
 def relocate_store(layout: MmarLayout) -> bool:
@@ -78,11 +127,11 @@ def relocate_store(layout: MmarLayout) -> bool:
                 if there == here:
                     continue
                 for table, column in _ARTIFACT_COLUMNS:
-                    with contextlib.suppress(sqlite3.OperationalError):
+                    if store.execute(f"PRAGMA table_info({table})").fetchall():
                         store.execute(
                             f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
-                            f"WHERE substr({column}, 1, ?) = ?",
-                            (here, len(there) + 1, len(there), there),
+                            f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                            (here, len(there) + 1, there, len(there) + 1, f"{there}/"),
                         )
                 changed = True
     except sqlite3.Error:
@@ -93,14 +142,26 @@ def relocate_store(layout: MmarLayout) -> bool:
 @contextlib.contextmanager
 def creating(uri: str) -> Iterator[None]:
     """Alone with the file of an sqlite store: two processes that create one at once ruin it."""
-    path = uri.removeprefix("sqlite:///").partition("?")[0] if uri.startswith("sqlite:") else ""
-    if not path:
+    file = sqlite_file(uri)
+    if file is None:
         yield
         return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{file}.lock", "w", encoding="utf-8") as lock:
+        # A file system without locks is no reason not to record.
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def in_one_step(file: Path) -> Iterator[Path]:
+    """A name to make a database under, which becomes `file` once it is whole.
+
+    A kill amid MLflow's first migrations would leave a store that no client can open again.
+    """
+    beside = file.with_name(f".{file.name}.new")
+    for suffix in ("", "-journal"):
+        Path(f"{beside}{suffix}").unlink(missing_ok=True)
+    yield beside
+    os.replace(beside, file)

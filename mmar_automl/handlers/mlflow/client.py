@@ -1,0 +1,73 @@
+"""MLflow's client, made quiet and impatient, and what its errors mean."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from typing import Any
+
+_OUTAGES = frozenset(
+    {
+        "TEMPORARILY_UNAVAILABLE",
+        "DEADLINE_EXCEEDED",
+        "REQUEST_LIMIT_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "ABORTED",
+        "CANCELLED",
+    }
+)
+
+
+def client_class() -> Any:
+    """MLflow's client class, made quiet and impatient. Only here is MLflow imported."""
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        os.environ.setdefault(name, "true")
+    import mlflow
+    from mlflow import environment_variables
+    from mlflow.store.db import utils as database
+
+    # Only after the import: MLflow sets its own levels there. We say what is wrong ourselves.
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # By default one call to a dead port blocks for four minutes, to a dead database for two.
+    # Not through the environment: the jobs inherit it, and may use MLflow in their own way. What
+    # the user has set there goes before these.
+    for name, value in (
+        ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", 1),
+        ("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", 1),
+        ("MLFLOW_HTTP_REQUEST_TIMEOUT", 10),
+    ):
+        variable = getattr(environment_variables, name, None)
+        if variable is not None:
+            variable.default = value
+    if hasattr(database, "MAX_RETRY_COUNT"):
+        database.MAX_RETRY_COUNT = 3
+    return mlflow.MlflowClient
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the store is at fault and not what was written: worth another try.
+
+    Judged by MLflow's codes and not by words, which may quote what was written.
+    """
+    code = getattr(error, "error_code", None)
+    if code == "INTERNAL_ERROR":
+        # No answer, or one that is not MLflow's: a proxy's page, for instance.
+        return str(error).startswith("API request to")
+    if code is not None:
+        return code in _OUTAGES
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return status >= 500
+    return isinstance(error, OSError) or type(error).__name__ == "OperationalError"
+
+
+def reason_of(error: Exception) -> str:
+    """An error in one short line; of MLflow's long ones about connections only the point."""
+    text = " ".join(str(error).split())
+    if text.startswith("API request to"):
+        found = re.search(r"Connection refused|timed out|resolve|unreachable|reset", text)
+        if found:
+            return "cannot resolve the name" if found.group() == "resolve" else found.group()
+    return text[:300] or type(error).__name__
