@@ -1,0 +1,232 @@
+"""`preview`: what a person sees and a script reads, with nothing run or written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+Make = Callable[..., Path]
+GRID = {"config/config_automl.json": {"controller": {"name": "GridController"}}}
+
+
+def enum(args: list[str], targets: Any, **keys: Any) -> dict[str, Any]:
+    return {"domain": "net", "type": "enum", "args": args, "targets": targets, **keys}
+
+
+CONFIG = {
+    "learning_rate": 0.01,
+    "search": [
+        {
+            "domain": "lr",
+            "type": "float",
+            "args": ["learning_rate"],
+            "targets": [1e-4, 0.1],
+            "scale": "log",
+        },
+        enum(["no_sgd", "no_adam"], [[False, True], [True, False]]),
+    ],
+    "train": {
+        "optimizer": [
+            {
+                "name": "SGD",
+                "args": {"lr": "{learning_rate}", "momentum": 0.9},
+                "apply": {"@disabled": "no_sgd"},
+                "search": [enum(["momentum#m"], [[0.5], [0.9]])],
+            },
+            {"name": "Adam", "args": {"lr": "{unknown}"}, "apply": {"@disabled": "no_adam"}},
+        ],
+        "dataset": {"name": "NoSuchDataset", "data_list_file_path": "{DATASET_JSON}"},
+        "handler": {"name": "H", "args": {"momentum": 0}, "apply": {"momentum": "m"}},
+    },
+}
+
+
+def test_for_scripts(run: Run, make: Make) -> None:
+    """The JSON has exactly the keys agreed on; conditions are by name and value."""
+    done = run("preview", make(CONFIG, files=GRID), "--json", "-n", "2")
+    assert (done.code, done.err) == (0, "")
+    assert done.json == {
+        "parameters": [
+            {
+                "name": "learning_rate",
+                "key": "lr.float$0:learning_rate",
+                "type": "float",
+                "targets": [0.0001, 0.1],
+                "scale": "log",
+                "default": 0.01,
+                "when": {"no_sgd": [False]},
+            },
+            {
+                "name": "no_sgd",
+                "key": "net.enum$1:no_sgd/no_adam",
+                "type": "enum",
+                "targets": [[False, True], [True, False]],
+                "scale": None,
+                "default": None,
+                "when": {},
+            },
+            {
+                "name": "no_adam",
+                "key": "net.enum$1:no_sgd/no_adam",
+                "type": "enum",
+                "targets": [[False, True], [True, False]],
+                "scale": None,
+                "default": None,
+                "when": {},
+            },
+            {
+                "name": "SGD.momentum",
+                "key": "net.enum.train.optimizer.#1$0:momentum",
+                "type": "enum",
+                "targets": [[0.5], [0.9]],
+                "scale": None,
+                "default": 0.9,
+                "when": {},
+            },
+        ],
+        "distinct_configurations": None,
+        "recommendations": [
+            {
+                "values": {
+                    "learning_rate": 0.0001,
+                    "no_sgd": False,
+                    "no_adam": True,
+                    "SGD.momentum": 0.5,
+                }
+            },
+            {
+                "values": {
+                    "learning_rate": pytest.approx(0.00316227766),
+                    "no_sgd": False,
+                    "no_adam": True,
+                    "SGD.momentum": 0.5,
+                }
+            },
+        ],
+    }
+
+
+def test_for_people(run: Run, make: Make) -> None:
+    """A table, a size, and each recommendation as a diff, the values as they would be written."""
+    done = run("preview", make(CONFIG, files=GRID), "-n", "1")
+    assert done.code == 0
+    for words in (
+        "learning_rate",
+        "[0.0001, 0.1]",
+        "log",
+        "no_sgd = false",
+        "& no_adam",
+        "SGD.momentum (m)",
+        "0.5 | 0.9",
+        "infinitely many configurations",
+        "GridController: every combination",
+        "    learning_rate: 0.01 → 0.0001",
+        "    train.optimizer[0].args.momentum: 0.9 → 0.5",
+        "    train.optimizer[1].disabled: none → true",
+        "    train.handler.args.momentum: 0 → 0.5",
+    ):
+        assert words in done.out, words
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_any_width(columns: int, make: Make) -> None:
+    """Nothing is cut off, however narrow the terminal."""
+    import io
+
+    from rich.console import Console
+
+    from mmar_automl.app.preview import preview
+    from mmar_automl.cli.preview import _print_space
+
+    found = preview(make(CONFIG, files=GRID), number=1)
+    stream = io.StringIO()
+    _print_space(found.space, Console(file=stream, width=columns))
+    text = stream.getvalue()
+    for word in ("SGD.momentum (m)", "0.5 | 0.9", "no_sgd = false", "[0.0001, 0.1]"):
+        assert word in text
+    if columns > 40:
+        assert max(map(len, text.splitlines())) <= columns
+
+
+def test_stand_in_for_what_is_not_built_yet(
+    run: Run, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clara's controller is stood in for by ours, and it is said."""
+    monkeypatch.setattr("mmar_automl.app.preview.CLARA_ONLY", frozenset({"NotYet"}))
+    files = {"config/config_automl.json": {"controller": {"name": "NotYet"}}}
+    done = run("preview", make(CONFIG, files=files))
+    assert done.code == 0
+    assert "NotYet is not built yet: these are the proposals of RandomController" in done.out
+    finite = {"x": 1, "search": [enum(["x"], [[1], [2]])]}
+    done = run("preview", make(finite, files=files), "--json")
+    assert "these are the proposals of GridController" in done.err
+    assert [r["values"] for r in done.json["recommendations"]] == [{"x": 1}, {"x": 2}]
+
+
+def test_clara_examples_preview(run: Run, copy_mmar: Callable[[str], Path]) -> None:
+    """Every example previews, with its data, its MONAI and its controller out of reach."""
+    for tree in ("pytorch", "tensorflow"):
+        root = copy_mmar(f"clara/{tree}")
+        for file in sorted((root / "config").glob("trn_autoML_*.json")):
+            done = run("preview", root, "--set", f"trainconf={file.name}", "--json")
+            assert done.code == 0, done.err
+            assert done.json["parameters"]
+            assert done.json["recommendations"]
+
+
+def test_own_controller(run: Run, make: Make) -> None:
+    """A user's controller is asked; one that fails gives a sentence, not a traceback."""
+    code = (
+        "from mmar_automl.api import Controller\n"
+        "from mmar_automl.defs import Recommendation, SearchResult\n"
+        "class Mine(Controller):\n"
+        "    def set_search_space(self, space, ctx): self.space = space\n"
+        "    def initial_recommendation(self, ctx):\n"
+        "        values = {p.key: 1 for p in self.space}\n"
+        "        return [Recommendation(1, SearchResult(self.space, values))]\n"
+        "    def refine_recommendation(self, outcome, ctx): return []\n"
+        "class Broken(Mine):\n"
+        "    def initial_recommendation(self, ctx): return 1 / 0\n"
+    )
+    files: dict[str, Any] = {
+        "config/config_automl.json": {"controller": {"path": "preview_controllers.Mine"}},
+        "custom/preview_controllers.py": code,
+    }
+    config = {"x": 1, "search": [enum(["x"], [[1], [2]])]}
+    done = run("preview", make(config, files=files), "--json")
+    assert [r["values"] for r in done.json["recommendations"]] == [{"x": 2}]
+    files["config/config_automl.json"] = {"controller": {"path": "preview_controllers.Broken"}}
+    done = run("preview", make(config, files=files))
+    assert done.code == 2
+    assert "preview_controllers.Broken cannot propose anything: ZeroDivisionError" in done.err
+
+
+def test_broken_search_is_refused(run: Run, copy_mmar: Callable[[str], Path]) -> None:
+    """A space that is wrong is not shown; the problems are."""
+    done = run("preview", copy_mmar("choice_ragged"))
+    assert done.code == 2
+    assert "1 value for 2 args" in done.err
+    assert done.out == ""
+
+
+def test_other_broken_files_do_not_matter(run: Run, make: Make) -> None:
+    """Only the search sections count: another file's faults are told and passed over."""
+    config = {"x": 1, "search": [enum(["x"], [[1], [2]])]}
+    files = {"config/environment.json": "{", "config/config_automl.json": "["}
+    done = run("preview", make(config, files=files), "--json")
+    assert done.code == 0
+    assert "not valid JSON" in done.err
+    assert json.loads(done.out)["distinct_configurations"] == 2
+
+
+def test_more_than_shown(run: Run, make: Make) -> None:
+    """-n cuts the list, and says so; 0 shows none."""
+    config = {"x": 1, "search": [enum(["x"], [[n] for n in range(9)])]}
+    root = make(config, files=GRID)
+    assert "and 7 more before the first result is in (-n 9)" in run("preview", root, "-n", "2").out
+    assert run("preview", root, "-n", "0", "--json").json["recommendations"] == []
