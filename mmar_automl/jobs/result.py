@@ -1,7 +1,9 @@
 """The files by which a training tells the search how it goes; any training program may write them.
 
 `models/train_stats.json`, rewritten atomically at each validation: `best_validation_metric`
-(absent or null while there is none), `best_validation_epoch`, `metric` (the key metric's name).
+(absent or null while there is none), `best_validation_epoch`, `metric` (the key metric's name),
+`direction` ("min" where less is better; "max" where absent). Both files hold the metric's natural
+value; who reads the score for a search wants higher to be better, and gets it so.
 `models/progress.jsonl`, a line at each validation: `epoch`, `metric`, `seconds` since the start,
 and whatever else the trainer knows. Both are absent when a job starts, so what is there
 afterwards is the job's own.
@@ -16,14 +18,19 @@ from typing import Any
 
 from mmar_automl.defs import finite
 from mmar_automl.mmar.layout import MmarLayout
-from mmar_automl.mmar.write import write_json
+from mmar_automl.mmar.write import write_json, write_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStats:
-    """What a training says of itself; `metric_value` is None unless it is a finite number."""
+    """What a training says of itself; `metric_value` is None unless it is a finite number.
+
+    Higher `metric_value` is better: with `direction` "min" it is the negated `natural_value`.
+    """
 
     metric_value: float | None = None
+    natural_value: float | None = None
+    direction: str = "max"
     epoch: int | None = None
     metric: str | None = None
     complaint: str = ""
@@ -71,8 +78,11 @@ def read_stats(job: MmarLayout) -> TrainStats:
             if value is None
             else f"best_validation_metric is {value!r}, not a finite number"
         )
+    minimise = raw.get("direction") == "min"
     return TrainStats(
-        metric_value=number,
+        metric_value=-number if number is not None and minimise else number,
+        natural_value=number,
+        direction="min" if minimise else "max",
         epoch=epoch if isinstance(epoch, int) and not isinstance(epoch, bool) else None,
         metric=metric if isinstance(metric, str) else None,
         complaint=complaint,
@@ -95,6 +105,13 @@ def read_progress(job: MmarLayout) -> list[dict[str, Any]]:
         if isinstance(value, dict):
             lines.append(value)
     return lines
+
+
+def trim_progress(job: MmarLayout, epoch: int) -> None:
+    """Take back the lines behind `epoch`, from where a training goes on."""
+    lines = [line for line in read_progress(job) if line.get("epoch", 0) <= epoch]
+    if job.progress.exists():
+        write_text(job.progress, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _strict(value: Any) -> Any:

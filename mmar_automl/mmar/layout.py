@@ -81,6 +81,11 @@ class MmarLayout:
         return self.root / "job.json"
 
     @property
+    def exit_status(self) -> Path:
+        """Written when the round script ends, for a search that was not there to see it."""
+        return self.root / "exit_status"
+
+    @property
     def automl(self) -> Path:
         """The folder of all searches on this MMAR."""
         return self.root / "automl"
@@ -104,6 +109,16 @@ class RunLayout:
     @property
     def journal(self) -> Path:
         return self.root / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that writes the journal; says who that is."""
+        return self.root / "lock"
+
+    @property
+    def configs(self) -> Path:
+        """The base's configs as they were when the search began."""
+        return self.root / "config"
 
     @property
     def trace(self) -> Path:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import TracebackType
+from dataclasses import dataclass, field
 from typing import Any
 
-from mmar_automl.errors import BadInput, JsonPath, format_path
+from mmar_automl.errors import BadInput, JsonPath, MmarAutomlError
+from mmar_automl.trainer.checkpoint import guard
+from mmar_automl.trainer.faults import (
+    TrainingFailed,
+    case_file,
+    describe,
+    kind_of,
+    place_of,
+    root_cause,
+    shown,
+    walk,
+)
+from mmar_automl.trainer.recorder import key_metric
 from mmar_automl.trainer.translate import Translation
 
 # A DataLoader draws from torch's generator when it is made, as a network does for its weights:
 # another order would be another training under the same seed.
 ORDER = (
     "train::model",
+    "validate::model",
     "train::loss",
     "train::optimizer",
     "train::lr_scheduler",
@@ -35,8 +46,6 @@ ORDER = (
     "train::trainer",
 )
 
-_ERROR_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Warning): ")
-
 
 class CannotBuild(BadInput):
     """A component's constructor refused; the message names its place, its arguments, the cause."""
@@ -44,40 +53,58 @@ class CannotBuild(BadInput):
 
 @dataclass(frozen=True)
 class Built:
-    """The objects of a bundle config by their ids, such as `train::trainer`."""
+    """The objects of a bundle config by their ids, such as `train::trainer`.
+
+    `savers` are ignite's Checkpoints, once `guard_savers` has found them.
+    """
 
     parser: Any
     translation: Translation
-
-    def __contains__(self, id: str) -> bool:
-        return self._made(id) is not None
+    savers: list[Any] = field(default_factory=list)
 
     def __getitem__(self, id: str) -> Any:
-        made = self._made(id)
+        made = self.get(id)
         if made is None:
             raise KeyError(id)
         return made
 
     def get(self, id: str) -> Any:
         """The object, or None if the config has none of that id."""
-        return self._made(id)
-
-    def _made(self, id: str) -> Any:
         return self.parser.ref_resolver.resolved_content.get(id)
+
+    def handlers(self) -> list[Any]:
+        """Those of the trainer and of the evaluator."""
+        return [*(self.get("train::handlers") or ()), *(self.get("validate::handlers") or ())]
+
+    def guard_savers(self) -> None:
+        """Make every CheckpointSaver safe; see `checkpoint.guard`."""
+        for handler in self.handlers():
+            if hasattr(handler, "_key_metric_checkpoint"):
+                self.savers.extend(guard(handler, key_metric))
+
+    @property
+    def first_class(self) -> int:
+        """The class that the first value of the key metric is about: 1 without the background."""
+        metrics = self.get("validate::key_metric") or {}
+        metric = next(iter(metrics.values()), None)
+        inside = getattr(metric, "metric_fn", None)
+        return 1 if getattr(inside, "include_background", True) is False else 0
 
     def blame(self, error: BaseException) -> JsonPath | None:
         """The JSON path of the innermost component of ours that was at work when it failed."""
-        mine = {
-            id(self._made(name)): path
+        origins = {
+            id(self.get(name)): path
             for name, path in self.translation.origins.items()
-            if self._made(name) is not None
+            if self.get(name) is not None
         }
-        found = None
-        for frame in _frames(error):
-            for local in ("self", "transform", "t", "_transform", "handler"):
-                path = mine.get(id(frame.f_locals.get(local)))
-                found = path or found
-        return self._blame_by_text(str(root_cause(error))) or found
+        return self._blame_by_text(str(root_cause(error))) or place_of(error, origins)
+
+    def component_at(self, path: JsonPath) -> Any:
+        """What stands in Clara's config at a path."""
+        component: Any = self.translation.conf
+        for step in path:
+            component = component[step]
+        return component
 
     def _blame_by_text(self, text: str) -> JsonPath | None:
         """The same for an error that a data loader's worker sent as text: by the class named."""
@@ -85,7 +112,7 @@ class Built:
             bearers = {
                 path
                 for id, path in self.translation.origins.items()
-                if type(self._made(id)).__name__ == name.rpartition(".")[2]
+                if type(self.get(id)).__name__ == name.rpartition(".")[2]
             }
             if len(bearers) == 1:
                 return bearers.pop()
@@ -110,72 +137,38 @@ def build(translation: Translation, ids: tuple[str, ...] = ORDER) -> Built:
         try:
             made = parser.get_parsed_content(id)
         except Exception as error:
+            cause = root_cause(error)
+            if isinstance(cause, MmarAutomlError):
+                # Ours already say all, and MONAI has wrapped them.
+                raise cause from None
             raise _explained(built, id, error) from error
         if section in ("model", "loss") and hasattr(made, "to"):
             made.to(translation.bundle["device"])
     return built
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """The exception that started it: MONAI wraps each one several times."""
-    seen = {error}
-    while True:
-        under = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if under is None or under in seen:
-            return error
-        seen.add(under)
-        error = under
-
-
-def describe(error: BaseException) -> str:
-    """An exception in one line; of one that a data loader's worker sent, its own last line."""
-    cause = root_cause(error)
-    lines = [line.strip() for line in str(cause).strip().splitlines() if line.strip()]
-    if not lines:
-        return type(cause).__name__
-    if "Traceback" in str(cause):
-        # The first of a chain of errors is the one that the others were raised from.
-        return next((line for line in lines if _ERROR_LINE.match(line)), lines[-1])
-    return f"{type(cause).__name__}: {' '.join(lines)[:600]}"
-
-
-def case_file(error: BaseException) -> str | None:
-    """The file that was being read or transformed when it failed, where a frame still has it."""
-    found = None
-    for frame in _frames(error):
-        for local in ("data", "d", "input_", "item", "img", "filename"):
-            found = _file_of(frame.f_locals.get(local)) or found
-    return found
-
-
-def _file_of(value: Any) -> str | None:
-    if isinstance(value, dict):
-        value = value.get("image", value.get("label"))
-    meta = getattr(value, "meta", None)
-    if isinstance(meta, dict):
-        value = meta.get("filename_or_obj")
-    return value if isinstance(value, str) and "/" in value else None
+def failed(built: Built, error: Exception) -> MmarAutomlError:
+    """An exception of a running engine: what it was doing, on which case, and why it ended."""
+    if isinstance(root_cause(error), MmarAutomlError):
+        return root_cause(error)  # type: ignore[return-value]  # as the line above says
+    kind = kind_of(error)
+    path = ("train", "loss") if kind == "diverged" else built.blame(error)
+    path = built.translation.origins.get("::".join(map(str, path or ())), path)
+    message = f"{shown(path, built.component_at(path))}: " if path else ""
+    return TrainingFailed(message + describe(error) + _on_case(error), kind)
 
 
 def _explained(built: Built, id: str, error: Exception) -> CannotBuild:
     """The error in Clara's words: what stands in the config, not what it was translated to."""
     path = built.blame(error) or _origin(built.translation, _id_at_work(error) or id)
-    component: Any = built.translation.conf
-    for step in path:
-        component = component[step]
-    message = f"{format_path(path)}: "
-    if isinstance(component, dict):
-        args = component.get("args", {}).items()
-        shown = ", ".join(f"{key}={_short(value)}" for key, value in args)
-        message += f"{component.get('path', component.get('name'))}({shown}) failed: "
-    message += describe(error)
+    component = built.component_at(path)
+    middle = " failed: " if isinstance(component, dict) else ": "
+    return CannotBuild(shown(path, component) + middle + describe(error) + _on_case(error))
+
+
+def _on_case(error: BaseException) -> str:
     case = case_file(error)
-    return CannotBuild(message + (f" [{case}]" if case else ""))
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return f" [{case}]" if case else ""
 
 
 def _origin(translation: Translation, id: str) -> JsonPath:
@@ -193,26 +186,8 @@ def _id_at_work(error: BaseException) -> str | None:
     found = None
     seen: BaseException | None = error
     while seen is not None:
-        for frame, _ in _walk(seen.__traceback__):
+        for frame, _ in walk(seen.__traceback__):
             if frame.f_code.co_name == "_resolve_one_item":
                 found = frame.f_locals.get("id", found)
         seen = seen.__cause__
     return found
-
-
-def _frames(error: BaseException) -> Iterator[Any]:
-    """The frames of an exception and of those that it came from, the cause's last."""
-    seen: list[BaseException] = []
-    next_one: BaseException | None = error
-    while next_one is not None and next_one not in seen:
-        seen.append(next_one)
-        next_one = next_one.__cause__ or next_one.__context__
-    for each in seen:
-        for frame, _ in _walk(each.__traceback__):
-            yield frame
-
-
-def _walk(traceback: TracebackType | None) -> Iterator[tuple[Any, int]]:
-    while traceback is not None:
-        yield traceback.tb_frame, traceback.tb_lineno
-        traceback = traceback.tb_next

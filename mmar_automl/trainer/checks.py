@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mmar_automl.errors import BadInput, JsonPath, Problem, format_path
-from mmar_automl.trainer.translate import Translation
+from mmar_automl.trainer.expressions import plain
+from mmar_automl.trainer.translate import MODEL_FILES, Translation
 
 SHOWN = 3
 """How many missing files a message lists."""
@@ -36,9 +37,44 @@ def data_lists(translation: Translation, file: str) -> list[Problem]:
     return problems
 
 
+def model_files(translation: Translation, file: str) -> list[Problem]:
+    """Models and checkpoints that the config loads and that are not there."""
+    problems = []
+    for id, made in _built_from(translation.bundle, ""):
+        name = str(made["_target_"]).rpartition(".")[2]
+        key = {"CheckpointLoader": "load_path"}.get(name, "file" if name in MODEL_FILES else "")
+        path = translation.origins.get(id, ())
+        wanted = plain(made.get(key)) if key else None
+        if isinstance(wanted, str) and not os.path.exists(wanted):
+            tail: JsonPath = ("args", key) if key == "load_path" else (MODEL_FILES[name],)
+            problems.append(
+                Problem(
+                    severity="error",
+                    file=file,
+                    path=(*path, *tail),
+                    value=wanted,
+                    message="there is no such model",
+                    hint="train first, or export for a .ts file; MMAR_CKPT and MMAR_TORCHSCRIPT "
+                    "of environment.json or --set say where it is",
+                )
+            )
+    return problems
+
+
+def _built_from(node: Any, id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield id, node
+        for key, child in node.items():
+            yield from _built_from(child, f"{id}::{key}" if id else key)
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _built_from(child, f"{id}::{index}")
+
+
 def _faults(listing: Mapping[str, Any]) -> Iterable[tuple[JsonPath, str, Any, str]]:
-    list_file, key = Path(str(listing["data_list_file_path"])), listing["data_list_key"]
-    base = listing.get("base_dir")
+    list_file, key = Path(str(plain(listing["data_list_file_path"]))), listing["data_list_key"]
+    base = plain(listing.get("base_dir"))
     try:
         content = json.loads(list_file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

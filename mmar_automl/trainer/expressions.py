@@ -29,6 +29,17 @@ def literal(text: str) -> str:
     return f"${_escaped(repr(text))}" if _SPECIAL.search(text) else text
 
 
+def plain(value: Any) -> Any:
+    """The text that a `literal` stands for; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("$"):
+        return value
+    try:
+        text = ast.literal_eval(value[1:])
+    except (ValueError, SyntaxError):
+        return value
+    return text if isinstance(text, str) else value
+
+
 def json_literal(value: Any) -> str:
     """A whole JSON tree that the parser hands on unchanged, as one expression."""
     text = json.dumps(value, ensure_ascii=False)

@@ -7,6 +7,7 @@ and let everything find its place by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 BY_SECTION: dict[str, dict[str, str]] = {
@@ -21,6 +22,7 @@ BY_SECTION: dict[str, dict[str, str]] = {
 BY_NAME: dict[str, dict[str, str]] = {
     "LrScheduleHandler": {"lr_scheduler": "@lr_scheduler"},
     "ValidationHandler": {"validator": "@evaluator"},
+    "SmartCacheHandler": {"smartcacher": "@dataset"},
 }
 
 TRAINER = {
@@ -63,6 +65,8 @@ def arguments(
     table = {**BY_SECTION.get(section, {}), **BY_NAME.get(name, {})}
     if section in ("trainer", "evaluator") and "network" not in given:
         table |= TRAINER if section == "trainer" else EVALUATOR
+    if section in ("trainer", "evaluator"):
+        table["iteration_update"] = "@iteration"
     return {
         arg: value
         for arg, value in table.items()
@@ -74,26 +78,69 @@ def _named(value: str) -> str:
     return value.strip("{}").removeprefix("#").removeprefix("@").partition(".")[0]
 
 
-def adapt(section: str, name: str, made: dict[str, Any], device: str) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the components are fitted to."""
+
+    device: str = "cpu"
+    rank: int = 0
+    world: int = 1
+    minimise: bool = False
+    """Less of the key metric is better."""
+
+
+FIRST_ONLY = (
+    "CheckpointSaver",
+    "StatsHandler",
+    "TensorBoardStatsHandler",
+    "TensorBoardImageHandler",
+    "ProgressBar",
+    "ClassificationSaver",
+)
+"""Handlers that write: of several processes the first one's are enough."""
+
+
+def adapt(
+    scope: str, section: str, name: str, made: dict[str, Any], machine: Machine
+) -> tuple[str, ...]:
     """Fit a translated component to the machine and to Clara's files; returns the notices."""
     notices = []
+    on_cpu = machine.device == "cpu"
     if section in ("trainer", "evaluator"):
         made["device"] = "@device"
-        if made.get("amp") and device == "cpu":
+        if made.get("amp") and on_cpu:
             made["amp"] = False
             notices.append("amp is off: mixed precision needs a GPU")
         if "key_val_metric" in made:
             # MONAI's own comparison never gets over a first NaN.
-            made.setdefault("metric_cmp_fn", "$lambda new, best: new > best or best != best")
-    elif device == "cpu" and str(made.get("device", "")).startswith("cuda"):
+            sign = "<" if machine.minimise else ">"
+            compare = f"$lambda new, best: new {sign} best or best != best"
+            made.setdefault("metric_cmp_fn", compare)
+    elif on_cpu and str(made.get("device", "")).startswith("cuda"):
         made["device"] = "cpu"
         notices.append(f"{name} works on the CPU, as there is no GPU")
+    if section == "dataloader" and machine.world > 1:
+        _share(scope, made)
     if name == "CheckpointSaver":
         _name_files(made)
+        if machine.minimise and scope == "validate" and made.get("save_key_metric"):
+            made.setdefault("key_metric_negative_sign", True)
         saved = made.get("save_dict")
         if isinstance(saved, dict):
             made["save_dict"] = {k: "@conf_state" if v == "@conf" else v for k, v in saved.items()}
     return tuple(notices)
+
+
+def _share(scope: str, made: dict[str, Any]) -> None:
+    """Each of several processes loads its part of the cases, none twice in a validation."""
+    if "sampler" in made or "batch_sampler" in made or "dataset" not in made:
+        return
+    made["sampler"] = {
+        "_target_": "monai.data.DistributedSampler",
+        "dataset": made["dataset"],
+        "shuffle": bool(made.pop("shuffle", False)),
+        "even_divisible": scope == "train",
+    }
 
 
 def _name_files(made: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ PACKAGES = (
     "torch.nn",
     "ignite.metrics",
     "ignite.handlers",
+    "monai.apps.deepgrow.transforms",
+    "monai.apps.deepgrow.interaction",
 )
 """Where a bare `name` is looked for, in this order: `DataLoader` and `MeanDice` are MONAI's."""
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmar_automl.trainer.distributed import ALONE, Place
+
 log = logging.getLogger("mmar_automl.trainer")
 
 QUIET = (
@@ -36,27 +38,31 @@ def append_to_path(folders: Sequence[Path]) -> None:
     sys.path.extend(str(folder) for folder in folders if folder.is_dir())
 
 
-def device(known: Mapping[str, Any]) -> str:
+def device(known: Mapping[str, Any], place: Place = ALONE) -> str:
     """CUDA where it is visible and `use_gpu` is not false, else the CPU, said once."""
     import torch
 
-    if known.get("multi_gpu") is True:
-        log.info("note: multi_gpu is on, but this is one process and trains on one device")
+    if known.get("multi_gpu") is True and place.world == 1:
+        log.info("note: multi_gpu is on, but torchrun has not started several processes")
     if known.get("use_gpu") is not False:
         if torch.cuda.is_available():
-            return "cuda:0"
+            return f"cuda:{place.local_rank}"
         log.info("note: no GPU is visible, training on the CPU")
     return "cpu"
 
 
-def seed(conf: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Clara's first-level switches that are set for the whole process."""
+def seed(conf: Mapping[str, Any], known: Mapping[str, Any], place: Place = ALONE) -> None:
+    """Clara's first-level switches that are set for the whole process.
+
+    Each of several processes has a seed of its own, or all would cut the same crops; the first
+    one's weights become all's in any case.
+    """
     import torch
     from monai.utils import set_determinism
 
     determinism = conf.get("determinism")
     if isinstance(determinism, dict) and determinism.get("random_seed") is not None:
-        set_determinism(seed=int(determinism["random_seed"]))
+        set_determinism(seed=int(determinism["random_seed"]) + place.rank)
         if known.get("cudnn_benchmark") is True:
             log.info("note: cudnn_benchmark stays off, since determinism is asked for")
     elif "cudnn_benchmark" in known:

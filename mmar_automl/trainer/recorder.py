@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+import resource
+import sys
 import time
 from typing import Any
 
 from mmar_automl.jobs import result
 from mmar_automl.mmar.layout import MmarLayout
+from mmar_automl.trainer.details import Details
+from mmar_automl.trainer.divergence import LossWatch
 
 log = logging.getLogger("mmar_automl.trainer")
 
@@ -26,92 +30,126 @@ class Recorder:
     """Listens to a trainer and its evaluator, last of all handlers.
 
     Last, because a score may be in the file only when the checkpoint that has it is on disk.
-    The best is the greatest finite value, the first of equals, as in MONAI's CheckpointSaver.
+    The best is the greatest finite value (the least, with `minimise`), the first of equals, as in
+    MONAI's CheckpointSaver. Values are the metric's own, never negated.
     """
 
-    def __init__(self, layout: MmarLayout, *, write: bool) -> None:
+    def __init__(self, layout: MmarLayout, *, write: bool, minimise: bool = False) -> None:
         self._layout = layout
         self._write = write
+        self._minimise = minimise
         self._started = time.monotonic()
-        self._loss: Any = None
-        self._losses = 0
-        self._diverged = False
+        self._losses = LossWatch()
         self._trainer: Any = None
+        self._details: Details | None = None
+        self._best_details: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.metric: str | None = None
         self.validations = 0
 
-    def attach(self, trainer: Any, evaluator: Any) -> None:
+    def attach(self, trainer: Any, evaluator: Any, details: Details) -> None:
         """Listen to both; `evaluator` is None where the config has none."""
         import torch
         from ignite.engine import Events
 
         self._trainer = trainer
+        self._details = details
         # The same seed gives the same score only with the same of these.
         self._facts = {"device": str(trainer.state.device), "threads": torch.get_num_threads()}
-        trainer.add_event_handler(Events.EPOCH_STARTED, self._forget_losses)
-        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._add_loss)
+        trainer.add_event_handler(Events.EPOCH_STARTED, lambda _: self._losses.begin_epoch())
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._losses.add)
+        trainer.add_event_handler(Events.COMPLETED, lambda _: self._write_stats())
         if evaluator is not None:
+            details.attach(evaluator)
             evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._validated)
 
-    def write_fault(self, message: str) -> None:
+    def write_fault(self, message: str, kind: str) -> None:
         """Note in the score file why the training failed."""
+        self._write_stats(fault=message, fault_class=kind)
+
+    def state(self) -> dict[str, Any]:
+        """What a training that goes on elsewhere has to know."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "metric": self.metric,
+            "validations": self.validations,
+            "details": self._best_details,
+            "seconds": self._seconds(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from `state`; what was written behind it is taken back."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.metric, self.validations = state["metric"], state["validations"]
+        self._best_details = state["details"]
+        self._started = time.monotonic() - state["seconds"]
         if self._write:
-            result.write_stats(self._layout, {**self._stats(), "fault": message})
-
-    def _forget_losses(self, _: Any) -> None:
-        self._loss, self._losses = None, 0
-
-    def _add_loss(self, engine: Any) -> None:
-        output = engine.state.output
-        output = output[0] if isinstance(output, list) and output else output
-        loss = output.get("loss") if isinstance(output, dict) else None
-        if loss is None:
-            return
-        # A tensor stays on its device: reading each number back would make every step wait.
-        loss = loss.detach().mean() if hasattr(loss, "detach") else loss
-        self._loss = loss if self._loss is None else self._loss + loss
-        self._losses += 1
+            epoch = self._trainer.state.epoch
+            result.trim_progress(self._layout, epoch)
+            self._write_stats()
 
     def _validated(self, evaluator: Any) -> None:
         self.validations += 1
         epoch = self._trainer.state.epoch
         value = key_metric(evaluator)
         self.metric = evaluator.state.key_metric_name
-        better = value is not None and math.isfinite(value)
-        if better and (self.best is None or value > self.best):  # type: ignore[operator]
-            self.best, self.best_epoch = value, epoch
-        loss = float(self._loss) / self._losses if self._losses else None
-        if loss is not None and not math.isfinite(loss) and not self._diverged:
-            self._diverged = True
-            log.warning("the training loss is no finite number any more (epoch %s)", epoch)
+        details = self._details.read(evaluator) if self._details is not None else {}
+        if value is None or not math.isfinite(value):
+            log.warning("%s is %s at epoch %s, so it can't be the best", self.metric, value, epoch)
+        elif self.best is None or (value < self.best if self._minimise else value > self.best):
+            self.best, self.best_epoch, self._best_details = value, epoch, details
         if not self._write:
             return
+        line = {
+            "epoch": epoch,
+            "metric": value,
+            "seconds": self._seconds(),
+            "train_loss": self._losses.mean(),
+            "lr": self._lr(),
+        }
+        if "per_class" in details:
+            line["per_class"] = details["per_class"]
+        if self._minimise:
+            line["direction"] = "min"
         result.append_progress(
-            self._layout,
-            {
-                "epoch": epoch,
-                "metric": value,
-                "seconds": round(time.monotonic() - self._started, 3),
-                "train_loss": loss,
-                "lr": self._lr(),
-            },
+            self._layout, {k: v for k, v in line.items() if k != "per_class" or v}
         )
-        result.write_stats(self._layout, self._stats())
+        self._write_stats()
 
     def _lr(self) -> float | None:
         groups = getattr(getattr(self._trainer, "optimizer", None), "param_groups", None)
         return float(groups[0]["lr"]) if groups else None
 
-    def _stats(self) -> dict[str, Any]:
-        return {
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 3)
+
+    def _write_stats(self, **more: Any) -> None:
+        if not self._write:
+            return
+        stats = {
             "best_validation_metric": self.best,
             "best_validation_epoch": self.best_epoch,
             "metric": self.metric,
+            "direction": "min" if self._minimise else "max",
             "epochs": self._trainer.state.epoch if self._trainer is not None else 0,
             "validations": self.validations,
-            "seconds": round(time.monotonic() - self._started, 3),
+            "seconds": self._seconds(),
+            **_memory(),
             **self._facts,
+            **self._best_details,
+            **more,
         }
+        result.write_stats(self._layout, stats)
+
+
+def _memory() -> dict[str, int]:
+    """Peaks in bytes: of this process, and of its GPU where it has used one."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        peaks["peak_gpu_memory"] = torch.cuda.max_memory_allocated()
+    return peaks

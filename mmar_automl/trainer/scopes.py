@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from mmar_automl.errors import MISSING, JsonPath, Problem, format_path
@@ -11,6 +12,7 @@ from mmar_automl.mmar.source import JsonSource
 from mmar_automl.trainer import names
 
 SCOPES = ("train", "validate")
+MODEL_KEYS = ("ts_path", "ckpt_path")
 FLAT_SECTION = "evaluator"
 """At first level it tells a validation or inference config from a training config."""
 
@@ -22,6 +24,11 @@ class Findings:
         self._source = source
         self._problems: dict[tuple[Any, ...], Problem] = {}
         self._notices: dict[str, None] = {}
+
+    @property
+    def root(self) -> Path:
+        """The MMAR's folder, two levels above its config."""
+        return self._source.file.parent.parent
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -167,6 +174,11 @@ def is_comment(key: str) -> bool:
 
 def is_component(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("name", item.get("path")), str)
+
+
+def is_model_file(item: Any) -> bool:
+    """Whether a `model` is given by its file alone, as in a validation config."""
+    return isinstance(item, dict) and any(isinstance(item.get(k), str) for k in MODEL_KEYS)
 
 
 def names_of(item: Mapping[str, Any]) -> tuple[str, ...]:

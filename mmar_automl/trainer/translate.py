@@ -16,7 +16,8 @@ from typing import Any
 from mmar_automl.errors import JsonPath, Problem, format_path
 from mmar_automl.mmar.environment import UnknownVariable, is_code, substitute
 from mmar_automl.mmar.source import JsonSource
-from mmar_automl.trainer import implicit, names
+from mmar_automl.trainer import choices, generations, implicit, names
+from mmar_automl.trainer.checkpoint import TRUST
 from mmar_automl.trainer.components import ComponentReader
 from mmar_automl.trainer.expressions import (
     BadExpression,
@@ -25,10 +26,22 @@ from mmar_automl.trainer.expressions import (
     literal,
     reference,
 )
-from mmar_automl.trainer.scopes import Findings, Scopes, is_comment, is_component, names_of
+from mmar_automl.trainer.implicit import FIRST_ONLY, Machine
+from mmar_automl.trainer.scopes import (
+    MODEL_KEYS,
+    Findings,
+    Scopes,
+    is_comment,
+    is_component,
+    is_model_file,
+    names_of,
+)
 
 ALTERNATIVES = ("loss", "optimizer", "model", "lr_scheduler", "lr_policy")
 """Sections that may be a list, of which exactly one element is enabled."""
+MODEL_FILES = {"from_torchscript": "ts_path", "from_checkpoint": "ckpt_path"}
+"""How a model given by a file is loaded, and the key that gives the file."""
+COMPOSE = "mmar_automl.trainer.cases.CaseCompose"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +56,8 @@ class Translation:
     notices: tuple[str, ...] = ()
     """What was said in today's words, a sentence each, for the user to see once."""
     problems: tuple[Problem, ...] = ()
+    minimise: bool = False
+    """Less of the key metric is better (`"key_metric_direction": "min"`)."""
 
 
 def translate(
@@ -51,16 +66,29 @@ def translate(
     *,
     device: str = "cpu",
     rank: int = 0,
+    world: int = 1,
     folders: Sequence[Path] = (),
 ) -> Translation:
     """Translate a config whose variables are `known` (see `mmar.environment.variables`).
 
-    `folders` hold the MMAR's own Python. Nothing is raised for a user's mistake: `problems`
-    of the result has them all, each with its place in the file.
+    `folders` hold the MMAR's own Python; `rank` is this process among `world`. Nothing
+    is raised for a user's mistake: `problems` of the result has them all, each with its place.
     """
     findings = Findings(source)
+    foreign = generations.tensorflow_components(source.data)
+    if foreign:
+        listed = ", ".join(foreign[:4]) + (" …" if len(foreign) > 4 else "")
+        message = f"Clara Train 3.x (TensorFlow) MMAR: components {listed} are not MONAI"
+        hint = "rewrite the config with MONAI's components, or bring a round script of your own"
+        findings.wrong(("train",), message, hint=hint)
+        return Translation(bundle={}, conf={}, origins={}, problems=findings.problems)
+    direction = known.get("key_metric_direction", "max")
+    if direction not in ("min", "max"):
+        message = 'the direction of the key metric is "max" or "min"'
+        findings.wrong(("key_metric_direction",), message, direction)
+    machine = Machine(device=device, rank=rank, world=world, minimise=direction == "min")
     scopes = Scopes(source.data, known, rank, findings)
-    translator = _Translator(known, device, scopes, findings, ComponentReader(folders))
+    translator = _Translator(known, machine, scopes, findings, ComponentReader(folders))
     config = source.data if isinstance(source.data, dict) else {}
     conf = {k: _filled(v, known) for k, v in config.items() if not is_comment(k)}
     bundle: dict[str, Any] = {
@@ -81,6 +109,7 @@ def translate(
         origins=translator.origins,
         notices=findings.notices,
         problems=findings.problems,
+        minimise=machine.minimise,
     )
 
 
@@ -90,13 +119,13 @@ class _Translator:
     def __init__(
         self,
         known: Mapping[str, Any],
-        device: str,
+        machine: Machine,
         scopes: Scopes,
         findings: Findings,
         reader: ComponentReader,
     ) -> None:
         self.known = known
-        self.device = device
+        self.machine = machine
         self.scopes = scopes
         self.findings = findings
         self.reader = reader
@@ -111,12 +140,16 @@ class _Translator:
         items = value if isinstance(value, list) else [value]
         if name.endswith("transforms"):
             listed = self.components(scope, name, items, path, f"{id}::transforms")
-            return {"_target_": "monai.transforms.Compose", "transforms": listed}
+            return {"_target_": COMPOSE, "transforms": listed}
         if name == "handlers":
-            return self.components(scope, name, items, path, id)
+            return self.handlers(scope, items, path, id)
         if isinstance(value, list) and name in ALTERNATIVES:
-            chosen = self.alternative(value, path)
-            return None if chosen is None else self.component(scope, name, *chosen, id)
+            chosen = choices.alternative(self.scopes, self.findings, value, path)
+            if chosen is None:
+                return None
+            value, path = chosen
+        if name == "model" and is_model_file(value) and not is_component(value):
+            return self.model_file(scope, value, path, id)
         if is_component(value):
             return self.component(scope, name, value, path, id)
         if name in (*ALTERNATIVES, "trainer", "evaluator", "inferer", "dataset", "dataloader"):
@@ -124,19 +157,31 @@ class _Translator:
             return None
         return self.value(scope, value, path, id)
 
-    def alternative(
-        self, values: list[Any], path: JsonPath
-    ) -> tuple[dict[str, Any], JsonPath] | None:
-        """The one enabled element of a list of alternatives, and its place."""
-        on = [i for i, v in enumerate(values)
-              if is_component(v) and self.scopes.is_enabled(v, (*path, i))]  # fmt: skip
-        if len(on) != 1:
-            listed = ", ".join(names_of(values[i])[0] for i in on)
-            what = f"{len(on)} of its alternatives are enabled ({listed})"
-            what = what if on else "none of its alternatives is enabled"
-            hint = 'write "disabled": true into the others, or let a search choose'
-            self.findings.wrong(path, f"{what}; exactly one must be", hint=hint)
-        return (values[on[0]], (*path, on[0])) if on else None
+    def handlers(self, scope: str, items: list[Any], path: JsonPath, id: str) -> list[Any]:
+        """The handlers of this process; of several processes only the first one writes."""
+        made = self.components(scope, "handlers", items, path, id)
+        dataset = self.scopes.sections[scope].get("dataset")
+        smart = isinstance(dataset, dict) and names_of(dataset)[:1] == ("SmartCacheDataset",)
+        if scope == "train" and smart and not any(_is_a(h, "SmartCacheHandler") for h in made):
+            target = "monai.handlers.SmartCacheHandler"
+            made.append({"_target_": target, "smartcacher": "@train::dataset"})
+            self.findings.note("a SmartCacheHandler was added: without it nothing is replaced")
+        return made
+
+    def model_file(self, scope: str, item: dict[str, Any], path: JsonPath, id: str) -> Any:
+        """A model that is a file: TorchScript, or weights whose network the file describes."""
+        self.origins[id] = path
+        key = next(k for k in MODEL_KEYS if k in item)
+        loader = next(name for name, k in MODEL_FILES.items() if k == key)
+        made = {
+            "_target_": f"mmar_automl.trainer.models.{loader}",
+            "file": self.value(scope, item[key], (*path, key), ""),
+            "device": "@device",
+        }
+        if key == "ckpt_path":
+            made["root"] = literal(str(self.findings.root))
+            made["trusted"] = self.known.get(TRUST) is True
+        return made
 
     def components(
         self, scope: str, name: str, items: list[Any], path: JsonPath, id: str
@@ -151,52 +196,16 @@ class _Translator:
                 continue
             if not self.scopes.is_enabled(item, place):
                 continue
+            if name == "handlers" and self.machine.rank and names_of(item)[0] in FIRST_ONLY:
+                continue
             home, found, at = scope, item, place
             if "ref" in item:
-                target = self.referred(name, items, index, place)
+                target = choices.referred(self.scopes, self.findings, name, items, index, place)
                 if target is None or not self.scopes.is_enabled(*target):
                     continue
                 home, (found, at) = "train", target
             made.append(self.component(home, name, found, at, f"{id}::{len(made)}"))
         return made
-
-    def referred(
-        self, name: str, items: list[Any], index: int, path: JsonPath
-    ) -> tuple[dict[str, Any], JsonPath] | None:
-        """The component of the train section that a `ref` means, and its place.
-
-        Names may repeat: the first `ref` of a name means its first bearer, and so on.
-        """
-        ref = str(items[index]["ref"])
-        train = self.scopes.sections.get("train", {})
-        lists = [name, *(n for n in train if n.endswith("transforms") and n != name)]
-        every = {
-            section: [(item, (*self.scopes.path("train", section), i))
-                      for i, item in enumerate(train.get(section) or []) if is_component(item)]
-            for section in lists
-        }  # fmt: skip
-        for section in lists:
-            bearers = [pair for pair in every[section] if ref in names_of(pair[0])]
-            if not bearers:
-                continue
-            asked = [
-                i for i, it in enumerate(items) if isinstance(it, dict) and it.get("ref") == ref
-            ]
-            if len(asked) == len(bearers):
-                return bearers[asked.index(index)]
-            enabled = [pair for pair in bearers if self.scopes.is_enabled(*pair)]
-            if len(asked) == 1 and len(enabled) <= 1:
-                return (enabled or bearers)[0]
-            where = format_path(self.scopes.path("train", section))
-            message = f"{ref!r} stands {len(bearers)} times in {where}"
-            hint = f'name one "{ref}#some_id" there and refer to "some_id"'
-            self.findings.wrong((*path, "ref"), message, ref, hint)
-            return None
-        known = [n for pairs in every.values() for pair in pairs for n in names_of(pair[0])]
-        near = names.nearest(ref, known)
-        hint = f"did you mean {near[0]!r}?" if near else ""
-        self.findings.wrong((*path, "ref"), f"nothing in train is named {ref!r}", ref, hint)
-        return None
 
     def metrics(self, scope: str, name: str, id: str) -> dict[str, Any]:
         """Metrics by their `log_label`, as MONAI's engines want them."""
@@ -241,19 +250,29 @@ class _Translator:
             return None
         name = read.target.rpartition(".")[2]
         accepts = read.signature.names if read.signature else ()
-        implied = implicit.arguments(section, name, read.args, accepts, lambda n: (
-            n in self.known or self.scopes.owner(scope, n) is not None))  # fmt: skip
+        implied = implicit.arguments(
+            section, name, read.args, accepts, lambda n: self.is_there(scope, n)
+        )
         made = {"_target_": read.target}
         for key, value in {**read.args, **implied}.items():
             made[key] = self.value(scope, value, (*path, "args", key), f"{id}::{key}")
         if section == "dataset":
             self.data_list(scope, item, path, made)
-        for notice in implicit.adapt(section, name, made, self.device):
+        for notice in implicit.adapt(scope, section, name, made, self.machine):
             self.findings.note(notice)
         for argument in read.signature.required if read.signature else ():
             if argument not in made:
                 self.findings.wrong((*path, "args"), f"{name} needs the argument {argument!r}")
         return made
+
+    def is_there(self, scope: str, name: str) -> bool:
+        """Whether a section or variable exists for a component of `scope` to refer to.
+
+        How an engine iterates is its own: the evaluator never borrows the trainer's.
+        """
+        if name == "iteration":
+            return self.scopes.is_section(scope, name)
+        return name in self.known or self.scopes.owner(scope, name) is not None
 
     def data_list(
         self, scope: str, item: dict[str, Any], path: JsonPath, made: dict[str, Any]
@@ -283,6 +302,14 @@ class _Translator:
                 on = self.scopes.is_enabled(value, path)
                 return self.component(scope, "", value, path, id) if on else None
             return {k: self.value(scope, v, (*path, k), f"{id}::{k}") for k, v in value.items()}
+        if (
+            isinstance(value, list)
+            and path[-1:] == ("transforms",)
+            and any(is_component(item) for item in value)
+        ):
+            # As in an `iteration`: a chain of transforms among the arguments of a component.
+            listed = self.components(scope, "transforms", value, path, f"{id}::transforms")
+            return {"_target_": COMPOSE, "transforms": listed}
         if isinstance(value, list):
             return [self.value(scope, v, (*path, i), f"{id}::{i}") for i, v in enumerate(value)]
         if not isinstance(value, str):
@@ -304,6 +331,10 @@ class _Translator:
             self.findings.wrong(path, str(error), value, hint)
             return None
         return literal(filled) if isinstance(filled, str) else filled
+
+
+def _is_a(made: Any, name: str) -> bool:
+    return isinstance(made, dict) and str(made.get("_target_", "")).endswith(f".{name}")
 
 
 def _filled(value: Any, known: Mapping[str, Any]) -> Any:

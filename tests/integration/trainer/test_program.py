@@ -71,11 +71,12 @@ def test_sigterm_ends_it_at_once(mmar, config):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         training.send_signal(signal.SIGTERM)
-        assert training.wait(timeout=5) == -signal.SIGTERM
+        assert training.wait(timeout=5) == 128 + signal.SIGTERM
     finally:
         training.kill()
         training.wait()
     assert json.loads(MmarLayout(root).train_stats.read_text())["metric"] == "val_mean_dice"
+    assert MmarLayout(root).resume_checkpoint.is_file()
 
 
 def test_help_needs_no_torch():

@@ -181,11 +181,12 @@ def test_score_of_an_earlier_training_is_gone_at_the_start(mmar, config):
     assert not MmarLayout(root).progress.exists()
 
 
-def test_without_write_stats_only_the_model_is_written(mmar, config):
+def test_without_write_stats_only_checkpoints_are_written(mmar, config):
     """The two files are for a search; a person's training does without."""
     root = mmar(config)
     train(Request(root=root))
-    assert [file.name for file in MmarLayout(root).models.iterdir()] == ["model.pt"]
+    written = sorted(file.name for file in MmarLayout(root).models.iterdir())
+    assert written == ["final_model.pt", "model.pt", "resume.pt"]
 
 
 def test_variables_from_set_outrank(mmar, config):
