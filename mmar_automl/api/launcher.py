@@ -60,8 +60,11 @@ class Launcher(Protocol):
         Returns when no process of it is left; does nothing if it has ended.
         """
 
-    def adopt(self, handle: Handle) -> Handle | None:
-        """Take over a job that an earlier search process started; None if it is gone."""
+    def adopt(self, token: str) -> Handle | None:
+        """Take over a job that an earlier search process started; None if it is gone.
+
+        Its exit status may then be unknown: `poll` gives None for it.
+        """
 
     def capacity(self) -> int | None:
         """Free slots, or None where there is no limit."""

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shutil
 import string
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmar_automl.api import Controller, Handler, Worker
+from mmar_automl.app.changes import keep_configs, refuse_changes
 from mmar_automl.app.check import Checked, Component
 from mmar_automl.defs import Context, ContextKey
-from mmar_automl.engine.journal import Journal
+from mmar_automl.engine.events import Event
+from mmar_automl.engine.journal import Journal, TornJournal, read_journal, repair
+from mmar_automl.engine.limits import Limits
+from mmar_automl.engine.lock import Held, RunLock, holder
 from mmar_automl.engine.run import Engine
 from mmar_automl.engine.workers import visible_devices
 from mmar_automl.errors import BadInput, EnvironmentFault
 from mmar_automl.executors.command import worker_environment
-from mmar_automl.executors.mmar import MMARExecutor
+from mmar_automl.executors.mmar import MMARExecutor, Patience
 from mmar_automl.handlers.progress import ProgressHandler
 from mmar_automl.mmar.layout import RunLayout
 from mmar_automl.mmar.load import Mmar, component_args
+from mmar_automl.mmar.write import current_umask
 
 _RUN_ID = re.compile(r"[^/\\\0\n\r]{1,100}")
 
@@ -34,6 +42,7 @@ class Search:
     engine: Engine
     controller: Controller
     context: Context
+    lock: RunLock
 
 
 def runs_root(mmar: Mmar) -> Path:
@@ -46,40 +55,51 @@ def build(
     checked: Checked,
     *,
     run_id: str | None,
+    resume: RunLayout | None = None,
     workers: list[Worker],
     gpus: list[str],
+    limits: Limits,
+    patience: Patience,
     tracking: Callable[[], Handler] | None,
     say: Callable[[str], None],
     report: Callable[[str], None],
 ) -> Search:
-    """Make the run's folder and everything in memory that the search needs.
+    """Make the run's folder, or take that of `resume`, and everything in memory for the search.
 
     `gpus` are the visible devices that the workers' indices count in; `tracking` makes the
-    handler that writes to MLflow. Raises `BadInput` for an id that exists or a component that
-    refuses its arguments, `EnvironmentFault` if the folder cannot be made.
+    handler that writes to MLflow. Raises `BadInput` for an id that exists, a component that
+    refuses its arguments or an MMAR that has changed since; `EnvironmentFault` if the folder
+    cannot be made or another process has it.
     """
     mmar = checked.mmar
-    parts = _Parts(checked, workers, gpus)
+    parts = _Parts(checked, workers, gpus, limits, patience)
     controller: Controller = parts.one("controller")
     handlers: list[Handler] = [
-        *parts.all("handlers"),
+        # First, since MMARHandler may delete the folder that it reads.
         *([tracking()] if tracking else []),
+        *parts.all("handlers"),
         ProgressHandler(say),
     ]
     executor = parts.one("executor")
     scheduler = parts.one("scheduler")
-    run_id, run = _make_folder(runs_root(mmar), run_id)
+    history: list[Event] = []
+    if resume is not None:
+        run, lock = resume, _take_over(resume, report)
+        journal, history = _reopen(run, mmar, report)
+    else:
+        run, lock = _make_folder(runs_root(mmar), run_id)
+        try:
+            keep_configs(run, mmar)
+            journal = Journal(run.journal)
+        except OSError as error:
+            raise EnvironmentFault(f"{run.root} cannot be written: {error.strerror}") from error
     context = Context()
     context.set_prop(ContextKey.MMAR, mmar)
-    context.set_prop(ContextKey.RUN_ID, run_id)
+    context.set_prop(ContextKey.RUN_ID, run.root.name)
     context.set_prop(ContextKey.AUTOML_ROOT, str(run.root))
     context.set_prop(ContextKey.WORKERS, list(workers))
-    try:
-        journal = Journal(run.journal)
-    except OSError as error:
-        raise EnvironmentFault(f"{run.journal} cannot be written: {error.strerror}") from error
     engine = Engine(
-        run_id=run_id,
+        run_id=run.root.name,
         workers=workers,
         controller=controller,
         executor=executor,
@@ -87,15 +107,55 @@ def build(
         scheduler=scheduler,
         journal=journal,
         report=report,
+        limits=limits,
+        history=history,
     )
-    return Search(run_id, run, engine, controller, context)
+    return Search(run.root.name, run, engine, controller, context, lock)
+
+
+def _take_over(run: RunLayout, report: Callable[[str], None]) -> RunLock:
+    """The lock of a run that exists; a stale one is taken over with a notice."""
+    try:
+        lock = RunLock(run.lock)
+    except Held as held:
+        raise EnvironmentFault(f"the run {run.root.name!r} is {held}") from held
+    except OSError as error:
+        raise EnvironmentFault(f"{run.lock} cannot be written: {error.strerror}") from error
+    if lock.taken_over:
+        report(f"{run.root.name} was held by {lock.taken_over}, which is gone: taking over")
+    return lock
+
+
+def _reopen(
+    run: RunLayout, mmar: Mmar, report: Callable[[str], None]
+) -> tuple[Journal, list[Event]]:
+    """The journal of a run that is resumed, and what stands in it."""
+    refuse_changes(run, mmar)
+    try:
+        if repair(run.journal):
+            report(f"{run.journal}: the last line was torn and has been cut off")
+        history = read_journal(run.journal)
+        return Journal(run.journal, resume=True), history
+    except TornJournal as error:
+        raise BadInput(f"the journal is damaged: {error}") from error
+    except OSError as error:
+        raise EnvironmentFault(f"{run.journal} cannot be read: {error.strerror}") from error
 
 
 class _Parts:
     """The components of config_automl.json, built on demand."""
 
-    def __init__(self, checked: Checked, workers: list[Worker], gpus: list[str]) -> None:
+    def __init__(
+        self,
+        checked: Checked,
+        workers: list[Worker],
+        gpus: list[str],
+        limits: Limits,
+        patience: Patience,
+    ) -> None:
         self._checked = checked
+        self._limits = limits
+        self._patience = patience
         self._devices = {worker.name: visible_devices(worker, gpus) for worker in workers}
         self._gpus = {worker.name: worker.gpus for worker in workers}
 
@@ -111,6 +171,10 @@ class _Parts:
             args["environment"] = lambda name: worker_environment(
                 self._devices[name], self._gpus[name], len(self._gpus)
             )
+            args["patience"] = self._patience
+        takes = inspect.signature(component.cls).parameters
+        if component.kind == "controller" and self._limits.max_jobs and "max_jobs" in takes:
+            args["max_jobs"] = self._limits.max_jobs
         try:
             return component.cls(**args)
         except Exception as error:
@@ -120,8 +184,8 @@ class _Parts:
             ) from error
 
 
-def _make_folder(parent: Path, run_id: str | None) -> tuple[str, RunLayout]:
-    """The folder of a new run; making it is what claims the id."""
+def _make_folder(parent: Path, run_id: str | None) -> tuple[RunLayout, RunLock]:
+    """The folder of a new run with its lock in it; to give it its name is what claims the id."""
     if run_id is not None and (not _RUN_ID.fullmatch(run_id) or run_id.strip(". ") == ""):
         raise BadInput(
             f"{run_id!r} cannot be a run id", "it becomes the name of a folder: no / in it"
@@ -129,18 +193,31 @@ def _make_folder(parent: Path, run_id: str | None) -> tuple[str, RunLayout]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for name in [run_id] if run_id is not None else _free_ids():
-            try:
-                (parent / name).mkdir()
-            except FileExistsError:
+            if (parent / name).exists():
                 continue
-            return name, RunLayout(parent / name)
+            fresh = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+            fresh.chmod(0o777 & ~current_umask())
+            lock = RunLock(RunLayout(fresh).lock)
+            try:
+                fresh.rename(parent / name)
+            except OSError:
+                lock.release()
+                shutil.rmtree(fresh)
+                if not (parent / name).exists():
+                    raise
+                continue
+            return RunLayout(parent / name), lock
     except OSError as error:
         raise EnvironmentFault(
             f"{error.filename or parent} cannot be made: {error.strerror}"
         ) from error
+    existing = RunLayout(parent / str(run_id))
+    held = holder(existing.lock)
+    if held:
+        raise EnvironmentFault(f"the run {run_id!r} is {held}")
     raise BadInput(
-        f"the run id {run_id!r} exists: {parent / str(run_id)}",
-        "choose another --run-id, or leave it out for the next free one",
+        f"the run id {run_id!r} exists: {existing.root}",
+        "choose another --run-id, leave it out for the next free one, or go on with --resume",
     )
 
 

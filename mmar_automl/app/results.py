@@ -11,7 +11,7 @@ import psutil
 
 from mmar_automl.app.bootstrap import runs_root
 from mmar_automl.defs import RunState
-from mmar_automl.engine.events import RunStarted, from_json
+from mmar_automl.engine.events import RunResumed, RunStarted, from_json
 from mmar_automl.engine.journal import TornJournal, read_journal
 from mmar_automl.engine.state import EngineState, replay
 from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
@@ -42,7 +42,7 @@ def find_runs(root: Path) -> tuple[MmarLayout, list[RunLayout]]:
     return layout, [RunLayout(journal.parent) for journal in sorted(journals, key=_began)]
 
 
-def read_run(root: Path, run_id: str | None) -> Run:
+def find_run(root: Path, run_id: str | None) -> tuple[MmarLayout, RunLayout]:
     """One run, the latest by default. Raises `BadInput` with the ids there are."""
     layout, runs = find_runs(root)
     if not runs:
@@ -52,7 +52,12 @@ def read_run(root: Path, run_id: str | None) -> Run:
         raise BadInput(
             f"there is no run {run_id!r}", f"there are {', '.join(run.root.name for run in runs)}"
         )
-    run = chosen[-1]
+    return layout, chosen[-1]
+
+
+def read_run(root: Path, run_id: str | None) -> Run:
+    """What is in the journal of a run. Raises `BadInput` or `EnvironmentFault`."""
+    layout, run = find_run(root, run_id)
     try:
         state = replay(read_journal(run.journal))
     except TornJournal as error:
@@ -65,11 +70,11 @@ def read_run(root: Path, run_id: str | None) -> Run:
 def _state_now(state: EngineState) -> RunState:
     if state.ended is not None:
         return state.ended.state
-    alive = state.started is not None and _alive(state.started)
+    alive = state.process is not None and _alive(state.process)
     return RunState.RUNNING if alive else RunState.INTERRUPTED
 
 
-def _alive(started: RunStarted) -> bool:
+def _alive(started: RunStarted | RunResumed) -> bool:
     try:
         process = psutil.Process(started.pid)
         return abs(process.create_time() - started.process_started) < 1.0
@@ -96,7 +101,7 @@ def read_report(root: Path, run_id: str | None) -> Report:
     found = read_run(root, run_id)
     relocate_store(found.layout)
     state = found.journal
-    started = state.started.time if state.started else None
+    started = state.began
     over = state.ended.time if state.ended else None
     return summarise(
         state.jobs.values(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmar_automl.cli.console import err, out, print_problems, say, warn
-from mmar_automl.errors import MmarAutomlError, NoUsableScore, Stopped
+from mmar_automl.errors import BadInput, MmarAutomlError, NoUsableScore, Stopped
 
 if TYPE_CHECKING:
     from mmar_automl.app.check import Checked
@@ -74,6 +75,39 @@ def run(
         typer.Option(help="MLflow's experiment.  [default: the MMAR's name]", show_default=False),
     ] = None,
     no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do not write to MLflow.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with --run-id, or the latest run, after any end."
+        ),
+    ] = False,
+    max_jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many jobs in all, also on --resume.", show_default=False),
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End the search after 90, 30m, 12h, 2d."),
+    ] = None,
+    job_timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End a job that takes longer.")
+    ] = None,
+    stall_timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End a job whose log and progress stand still so long."),
+    ] = None,
+    target_score: Annotated[
+        float | None, typer.Option(help="Stop once a job reaches it.", show_default=False)
+    ] = None,
+    retries: Annotated[
+        int, typer.Option(min=0, help="How often a job is tried again that was not at fault.")
+    ] = 1,
+    max_consecutive_failures: Annotated[
+        int, typer.Option(min=1, help="So many jobs failing alike, none well before, end it.")
+    ] = 5,
+    grace: Annotated[
+        str, typer.Option(metavar="TIME", help="From SIGTERM to SIGKILL for a job.")
+    ] = "10",
     no_data_check: Annotated[
         bool,
         typer.Option("--no-data-check", help="Go on though files of the data list are missing."),
@@ -99,10 +133,26 @@ def run(
     for notice in notices:
         warn(notice)
     from mmar_automl.app.bootstrap import build
+    from mmar_automl.app.results import find_run
+    from mmar_automl.engine.limits import Limits
+    from mmar_automl.executors.mmar import Patience
 
     search = build(
         checked,
         run_id=run_id,
+        resume=find_run(root, run_id)[1] if resume else None,
+        limits=Limits(
+            max_time=seconds(max_time, "--max-time"),
+            max_jobs=max_jobs,
+            target_score=target_score,
+            retries=retries,
+            max_consecutive_failures=max_consecutive_failures,
+        ),
+        patience=Patience(
+            job=seconds(job_timeout, "--job-timeout"),
+            stall=seconds(stall_timeout, "--stall-timeout"),
+            grace=seconds(grace, "--grace") or 0.0,
+        ),
         workers=parsed,
         gpus=gpus,
         tracking=None if no_mlflow else _tracking(checked, tracking_uri, experiment),
@@ -112,9 +162,24 @@ def run(
     say(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {_size(checked)}")
     say(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
     say(f"run {search.run_id}: {search.run.root}")
-    with _signals(search.engine):
-        outcome = search.engine.run(search.context)
+    try:
+        with _signals(search.engine):
+            outcome = search.engine.run(search.context)
+    finally:
+        search.lock.release()
+    if outcome.reason == "nothing is left to do":
+        say(f"{search.run_id} has ended, and nothing is left to do (--max-jobs would extend it)")
     _conclude(outcome, root, None if no_mlflow else tracking_uri or "")
+
+
+def seconds(text: str | None, option: str) -> float | None:
+    """`90`, `90s`, `30m`, `12h`, `2d` in seconds; raises `BadInput`."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
+    if match is None:
+        raise BadInput(f"{option} {text}: not a time", "write 90, 30m, 12h or 2d")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def _tracking(
@@ -152,7 +217,7 @@ def _signals(engine: Engine) -> Iterator[None]:
         name = signal.Signals(number).name
         # The console's lock may be held by the very code that was interrupted: write directly.
         told = (
-            f"{name}: stopping, the running jobs get 10 s to end; once more ends them at once\n"
+            f"{name}: stopping, the running jobs get --grace to end; once more ends them at once\n"
             if asked == 1
             else f"{name}: ending the running jobs at once\n"
         )

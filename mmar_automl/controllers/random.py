@@ -27,15 +27,16 @@ _TRIES = 1000
 class RandomController(Controller):
     """Uniform draws (log-uniform on a log scale), as in Bergstra and Bengio, JMLR 13 (2012).
 
-    `max_rounds`, Clara's name for it, and `max_jobs` are both the number of jobs, 32 by default.
+    `max_jobs` is the number of jobs, 32 by default; `max_rounds`, Clara's name for it, counts
+    where `max_jobs` is not given.
     The same `seed` gives the same jobs in the same order. Raises `ValueError` below 1.
     """
 
     def __init__(
         self, max_rounds: int | None = None, seed: int = 0, max_jobs: int | None = None
     ) -> None:
-        asked = [number for number in (max_rounds, max_jobs) if number is not None]
-        self._jobs = min(asked) if asked else MAX_JOBS
+        asked = max_rounds if max_jobs is None else max_jobs
+        self._jobs = MAX_JOBS if asked is None else asked
         if self._jobs < 1:
             raise ValueError(f"max_rounds is at least 1, got {self._jobs}")
         self._seed = seed

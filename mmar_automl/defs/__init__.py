@@ -15,7 +15,17 @@ from mmar_automl.defs.conditions import (
 )
 from mmar_automl.defs.context import Context, ContextKey
 from mmar_automl.defs.domains import Choices, Domain, FloatRange, IntRange, Json, Value
-from mmar_automl.defs.job import MOVES, FailureClass, IllegalMove, Job, JobState, RunState, best_of
+from mmar_automl.defs.job import (
+    MOVES,
+    POLICIES,
+    FailureClass,
+    IllegalMove,
+    Job,
+    JobState,
+    Policy,
+    RunState,
+    best_of,
+)
 from mmar_automl.defs.recommendation import (
     NO_SCORE,
     Outcome,
@@ -32,6 +42,7 @@ __all__ = [
     "MOVES",
     "NEVER",
     "NO_SCORE",
+    "POLICIES",
     "AllOf",
     "AnyOf",
     "Arg",
@@ -51,6 +62,7 @@ __all__ = [
     "Json",
     "Outcome",
     "Parameter",
+    "Policy",
     "Recommendation",
     "RunOutcome",
     "RunState",

@@ -24,14 +24,19 @@ class ContextKey:
     TRACE_DEST_TYPE = "_traceDestType"
 
     # What ours add. OUTCOME is the honest form of SCORE and JOB_STATUS.
+    ATTEMPT = "_attempt"
     AUTOML_ROOT = "_automlRoot"
+    HISTORY = "_history"
     JOB_MMAR_ROOT = "_jobMmarRoot"
     JOB_START_TIME = "_jobStartTime"
+    LEFT_OVER = "_leftOver"
     MMAR = "_mmar"
     NAMED_VALUES = "_namedValues"
     OUTCOME = "_outcome"
+    PROPOSED = "_proposed"
     RUN_ID = "_runId"
     RUN_OUTCOME = "_runOutcome"
+    RUN_TOKEN = "_runToken"
     WORKER_NAME = "_workerName"
     WORKERS = "_workers"
 
@@ -83,6 +88,12 @@ class Context:
         """The reason given to the first `stop_work`."""
         stop = self._root()._stop
         return None if stop is None else stop[1]
+
+    def forget_stop(self) -> None:
+        """Take back what was asked while a resumed search's history was given back."""
+        root = self._root()
+        with root._lock:
+            root._stop = None
 
     def exception_occurred(self, issuer: object, msg: str | None = None) -> None:
         """Report a fault that should end the search."""

@@ -39,14 +39,16 @@ class JobState(Word):
 
     @property
     def ended(self) -> bool:
-        """Whether no further move is legal."""
-        return not MOVES[self]
+        """Whether nothing more will happen to the job, unless the search is resumed."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.DROPPED}),
     JobState.RUNNING: frozenset(
         {
+            # The search died or was stopped under it, and has been resumed.
+            JobState.QUEUED,
             JobState.FINISHED,
             JobState.FINISHED_NO_SCORE,
             JobState.PRUNED,
@@ -58,7 +60,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.FINISHED_NO_SCORE: frozenset(),
     JobState.PRUNED: frozenset(),
     JobState.FAILED: frozenset(),
-    JobState.INTERRUPTED: frozenset(),
+    JobState.INTERRUPTED: frozenset({JobState.QUEUED}),
     JobState.DROPPED: frozenset(),
 }
 
@@ -66,16 +68,53 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 class FailureClass(Word):
     """Why a job failed, as far as its exit status and its log tell."""
 
-    EXIT_STATUS = "exit_status"
-    """The training ended with a status other than 0."""
-    KILLED = "killed"
-    """Ended by a signal that the search did not send; signal 9 is often the OOM killer."""
+    BAD_CONFIGURATION = "bad_configuration"
+    """The training refused its config (exit status 2)."""
     OUT_OF_MEMORY = "out_of_memory"
     """The log's end says that host or GPU memory ran out."""
+    DIVERGED = "diverged"
+    """The loss became NaN or infinite."""
+    TIMED_OUT = "timed_out"
+    """It ran longer than a job may."""
+    STALLED = "stalled"
+    """Its log and its progress file stood still for too long."""
+    KILLED = "killed"
+    """Ended by a signal that the search did not send; signal 9 is often the OOM killer."""
+    LOST = "lost"
+    """Its process is gone and nobody saw it end: the machine went down."""
+    DISK_FULL = "disk_full"
+    """No space was left; the whole search stops."""
     NOT_STARTED = "not_started"
     """The job MMAR could not be made or its script could not be started."""
+    EXIT_STATUS = "exit_status"
+    """The training ended with a status other than 0, and nothing says why."""
     EXECUTOR = "executor"
     """The executor raised something that it does not promise to raise."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a failure means. `retry`: the configuration is not at fault, so it may be tried again.
+    `observation`: it is a fact about the configuration, worse than the worst score."""
+
+    retry: bool
+    observation: bool
+
+
+POLICIES: dict[FailureClass, Policy] = {
+    FailureClass.BAD_CONFIGURATION: Policy(retry=False, observation=True),
+    FailureClass.OUT_OF_MEMORY: Policy(retry=False, observation=True),
+    FailureClass.DIVERGED: Policy(retry=False, observation=True),
+    FailureClass.TIMED_OUT: Policy(retry=False, observation=True),
+    FailureClass.STALLED: Policy(retry=True, observation=False),
+    FailureClass.KILLED: Policy(retry=True, observation=True),
+    FailureClass.LOST: Policy(retry=True, observation=False),
+    FailureClass.DISK_FULL: Policy(retry=False, observation=False),
+    FailureClass.NOT_STARTED: Policy(retry=True, observation=False),
+    FailureClass.EXIT_STATUS: Policy(retry=False, observation=True),
+    FailureClass.EXECUTOR: Policy(retry=False, observation=False),
+}
+"""The whole steering by failures; docs/job-states.md has the same table."""
 
 
 class RunState(Word):
@@ -98,8 +137,8 @@ class Job:
 
     `name` is `W<worker>_<n-th job of that worker>_J<n-th job of the search>`. `values` are as
     proposed (PRL → index or number), `parameters` as people read them, inactive ones absent.
-    Times are seconds since the epoch. `score` is None unless it is a finite number; higher is
-    better. `tail` holds the last telling lines of a failed job's log.
+    Times are seconds since the epoch, of the last attempt. `score` is None unless it is a finite
+    number; higher is better. `tail` holds the last telling lines of a failed job's log.
     """
 
     name: str
@@ -107,6 +146,7 @@ class Job:
     worker: str
     gpus: tuple[int, ...] = ()
     state: JobState = JobState.RUNNING
+    attempt: int = 1
     values: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     started: float

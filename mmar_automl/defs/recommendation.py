@@ -47,7 +47,10 @@ def finite(value: object) -> float | None:
     """`value` as a score: a finite float, or None for NaN, inf, text, booleans and nothing."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 

@@ -5,19 +5,36 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar, Union, get_args
 
 from mmar_automl.defs import FailureClass, JobState, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted:
-    """A search began. `workers` are (name, GPUs); pid and start time tell if it still lives."""
+    """A search began. `workers` are (name, GPUs); pid and start time tell if it still lives.
+
+    `token` begins the token of every job: how a process of this search is recognised later.
+    """
 
     durable: ClassVar[bool] = True
     run_id: str
+    token: str
     workers: tuple[tuple[str, tuple[int, ...]], ...]
     controller: str
+    version: str
+    host: str
+    pid: int
+    process_started: float
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResumed:
+    """A search goes on after its end, whatever end, in a new process."""
+
+    durable: ClassVar[bool] = True
+    workers: tuple[tuple[str, tuple[int, ...]], ...]
     version: str
     host: str
     pid: int
@@ -59,6 +76,17 @@ class JobAssigned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobRetried:
+    """An attempt failed through no fault of its configuration, and the next one begins."""
+
+    durable: ClassVar[bool] = False
+    job: str
+    failure: FailureClass | None
+    message: str
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobEnded:
     """A job came to its end, whatever end. On disk before any handler hears of it."""
 
@@ -85,14 +113,36 @@ class WorkerFreed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkerSuspended:
+    """A worker finishes its job and gets no other."""
+
+    durable: ClassVar[bool] = False
+    worker: str
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerResumed:
+    """A suspended worker gets jobs again."""
+
+    durable: ClassVar[bool] = False
+    worker: str
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class StopRequested:
-    """Someone asked for the end. `abort`: running jobs are ended, too; `signal` is what came."""
+    """Someone asked for the end. `abort`: running jobs are ended, too; `signal` is what came.
+
+    `final`: the search has what it wanted, so that a resume does not bring back what was dropped.
+    """
 
     durable: ClassVar[bool] = True
     issuer: str
     reason: str
     state: RunState
     abort: bool = False
+    final: bool = False
     signal: int | None = None
     time: float
 
@@ -108,24 +158,24 @@ class RunEnded:
 
 
 Event = Union[
-    RunStarted, RecommendationsMade, JobAssigned, JobEnded, WorkerFreed, StopRequested, RunEnded
+    RunStarted,
+    RunResumed,
+    RecommendationsMade,
+    JobAssigned,
+    JobRetried,
+    JobEnded,
+    WorkerFreed,
+    WorkerSuspended,
+    WorkerResumed,
+    StopRequested,
+    RunEnded,
 ]
 
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        RunStarted,
-        RecommendationsMade,
-        JobAssigned,
-        JobEnded,
-        WorkerFreed,
-        StopRequested,
-        RunEnded,
-    )
-}
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 _ENUMS: dict[tuple[str, str], type[Any]] = {
     ("JobEnded", "state"): JobState,
     ("JobEnded", "failure"): FailureClass,
+    ("JobRetried", "failure"): FailureClass,
     ("StopRequested", "state"): RunState,
     ("RunEnded", "state"): RunState,
 }
@@ -145,7 +195,7 @@ def from_json(raw: Mapping[str, Any]) -> Event:
     for key, value in fields.items():
         if (name, key) in _ENUMS and value is not None:
             fields[key] = _ENUMS[name, key](value)
-    if name == "RunStarted":
+    if name in ("RunStarted", "RunResumed"):
         fields["workers"] = tuple((worker, tuple(gpus)) for worker, gpus in fields["workers"])
     if name == "RecommendationsMade":
         fields["proposals"] = tuple(Proposal(**proposal) for proposal in fields["proposals"])

@@ -6,6 +6,7 @@ effect outside hangs on (`durable`), which takes the lines before it along.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -25,19 +26,42 @@ class TornJournal(Exception):
 class Journal:
     """The writing end. Raises `OSError` if the disk refuses."""
 
-    def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("x", encoding="utf-8")
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        self._path = path
+        self._file: IO[str] = path.open("a" if resume else "x", encoding="utf-8")
 
     def append(self, event: Event) -> None:
-        """Write one event; when this returns, it may have effects."""
+        """Write one event; when this returns, it may have effects.
+
+        Raises `OSError` also if the file was deleted meanwhile: nobody would find it again.
+        """
         self._file.write(json.dumps(to_json(event), ensure_ascii=False, allow_nan=False) + "\n")
         self._file.flush()
         if event.durable:
             os.fsync(self._file.fileno())
+            if os.fstat(self._file.fileno()).st_nlink == 0:
+                raise OSError(errno.ENOENT, "it was deleted", str(self._path))
 
     def close(self) -> None:
         """Nothing more will be written."""
         self._file.close()
+
+
+def repair(path: Path) -> bool:
+    """Cut off a torn last line, as a crash leaves it; whether there was one. Raises `OSError`."""
+    raw = path.read_bytes()
+    whole = raw.rfind(b"\n") + 1
+    if whole == len(raw):
+        return False
+    try:
+        from_json(json.loads(raw[whole:]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        os.truncate(path, whole)
+        return True
+    # Complete but for its line end.
+    with path.open("ab") as file:
+        file.write(b"\n")
+    return False
 
 
 def read_journal(path: Path) -> list[Event]:

@@ -13,15 +13,17 @@ import socket
 import threading
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 import psutil
 
 from mmar_automl import __version__
 from mmar_automl.api import Controller, Executor, Handler, JobFailed, Scheduler, Worker
 from mmar_automl.defs import (
+    POLICIES,
     Context,
     ContextKey,
     FailureClass,
@@ -39,12 +41,16 @@ from mmar_automl.engine.events import (
     Event,
     JobAssigned,
     JobEnded,
+    JobRetried,
     Proposal,
     RecommendationsMade,
     RunEnded,
+    RunResumed,
     RunStarted,
     StopRequested,
     WorkerFreed,
+    WorkerResumed,
+    WorkerSuspended,
 )
 from mmar_automl.engine.instructions import (
     AbortJobs,
@@ -56,8 +62,9 @@ from mmar_automl.engine.instructions import (
     TellController,
 )
 from mmar_automl.engine.journal import Journal
+from mmar_automl.engine.limits import Limits, hopeless
 from mmar_automl.engine.notify import Notifier
-from mmar_automl.engine.state import EngineState
+from mmar_automl.engine.state import EngineState, replay
 from mmar_automl.errors import EnvironmentFault
 
 HUNG = 60.0
@@ -72,6 +79,14 @@ class _Picked:
 
 
 @dataclass(frozen=True)
+class _Call:
+    """Something to be done in the engine's thread, for somebody who waits for the answer."""
+
+    function: Callable[[EngineState], Any]
+    answer: queue.SimpleQueue[Any]
+
+
+@dataclass(frozen=True)
 class _Ended:
     """A job's end on its way to the journal; `recorded` is set once it is there."""
 
@@ -79,7 +94,7 @@ class _Ended:
     recorded: threading.Event
 
 
-_Message = Union[_Picked, _Ended, WorkerFreed, StopRequested]
+_Message = Union[_Picked, _Call, _Ended, JobRetried, WorkerFreed, StopRequested]
 
 
 class Engine:
@@ -96,6 +111,8 @@ class Engine:
         scheduler: Scheduler,
         journal: Journal,
         report: Callable[[str], None],
+        limits: Limits | None = None,
+        history: Sequence[Event] = (),
     ) -> None:
         self._run_id = run_id
         self._workers = {worker.name: worker for worker in workers}
@@ -105,13 +122,16 @@ class Engine:
         self._scheduler = scheduler
         self._journal = journal
         self._report = report
-        self._state = EngineState()
+        self._limits = limits or Limits()
+        self._history = history
+        self._state = replay(history)
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Schedule | StartJob | None] = queue.SimpleQueue()
         self._recommendations: dict[int, Recommendation] = {}
         self._contexts: dict[str, Context] = {}
         self._fault: OSError | None = None
         self._abort_deadline: float | None = None
+        self._time_is_up: float | None = None
         self._end: EndRun | None = None
 
     def interrupt(self, signal_number: int) -> None:
@@ -128,30 +148,80 @@ class Engine:
         )
 
     def ask_to_stop(self, issuer: str, reason: str) -> None:
-        """End soon: nothing new starts, running jobs finish."""
-        stop = StopRequested(issuer=issuer, reason=reason, state=RunState.STOPPED, time=time.time())
-        self._inbox.put(stop)
+        """End soon: nothing new starts, running jobs finish; the search has what it wanted."""
+        self._inbox.put(
+            StopRequested(
+                issuer=issuer, reason=reason, state=RunState.STOPPED, final=True, time=time.time()
+            )
+        )
+
+    def call(self, function: Callable[[EngineState], Any]) -> Any:
+        """What `function(state)` returns, called in the engine's thread between two events."""
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox.put(_Call(function, answer))
+        return answer.get(timeout=HUNG)
+
+    def suspend(self, worker: str) -> None:
+        """Let a worker finish its job and give it no other. Raises `KeyError`."""
+        self._set_suspended(worker, WorkerSuspended(worker=worker, time=time.time()))
+
+    def resume(self, worker: str) -> None:
+        """Give a suspended worker jobs again. Raises `KeyError`."""
+        self._set_suspended(worker, WorkerResumed(worker=worker, time=time.time()))
+
+    def abort_worker(self, worker: str) -> str | None:
+        """End the worker's current job; its name, or None if it has none. Raises `KeyError`."""
+
+        def abort(state: EngineState) -> str | None:
+            job = state.workers[worker].job
+            if job is not None:
+                self._abort([job])
+            return job
+
+        name: str | None = self.call(abort)
+        return name
+
+    def stop_now(self, issuer: str, reason: str) -> None:
+        """End now: nothing new starts, running jobs are ended; a resume goes on."""
+        self._inbox.put(
+            StopRequested(
+                issuer=issuer, reason=reason, state=RunState.STOPPED, abort=True, time=time.time()
+            )
+        )
+
+    def _set_suspended(self, worker: str, event: Event) -> None:
+        if worker not in self._workers:
+            raise KeyError(worker)
+        self.call(lambda _state: self._take(event))
 
     def run(self, ctx: Context) -> RunOutcome:
-        """Search until nothing is left to do.
+        """Search until nothing is left to do. With a history, go on from there.
 
-        Raises `EnvironmentFault` if a handler refuses to start or the journal cannot be written;
-        no job runs any more by then.
+        Raises `EnvironmentFault` if a handler refuses to start, the journal cannot be written or
+        the disk is full; no job runs any more by then.
         """
-        ctx.connect(on_stop=self.ask_to_stop)
-        ctx.set_prop(ContextKey.NUM_WORKERS, len(self._workers))
         self._main = ctx
-        self._record(self._run_started())
+        ctx.set_prop(ContextKey.NUM_WORKERS, len(self._workers))
+        ctx.set_prop(ContextKey.HISTORY, list(self._state.jobs.values()))
+        ctx.set_prop(ContextKey.PROPOSED, len(self._state.proposals))
+        more = self._recall()
+        if self._history and not more and self._is_over():
+            return self._outcome_now(RunState.FINISHED, "nothing is left to do")
+        ctx.connect(on_stop=self.ask_to_stop)
+        begun = self._record(self._run_resumed() if self._history else self._run_started())
+        ctx.set_prop(ContextKey.RUN_TOKEN, self._state.token)
         try:
             self._notifier.startup(ctx)
         except EnvironmentFault as fault:
             self._record(RunEnded(state=RunState.FAILED, reason=str(fault), time=time.time()))
             self._notifier.emit("shutdown", ctx)
             raise
+        if self._limits.max_time is not None:
+            self._time_is_up = time.monotonic() + self._limits.max_time
         scheduling = threading.Thread(target=self._schedule, name="scheduler", daemon=True)
         scheduling.start()
         try:
-            self._begin()
+            self._begin(begun, more)
             while self._end is None:
                 self._loop_once()
         except BaseException:
@@ -162,61 +232,160 @@ class Engine:
         scheduling.join()
         return self._finish(self._end)
 
+    def _is_over(self) -> bool:
+        stop, ended = self._state.stop, self._state.ended
+        return ended is not None and (ended.state is RunState.FINISHED or bool(stop and stop.final))
+
+    def _recall(self) -> list[Recommendation]:
+        """Give the controller its history back; what it proposes beyond what is in the journal.
+
+        The journal's proposals stand, even if the controller would propose others today.
+        """
+        if not self._history:
+            return []
+        space = self._executor.determine_search_space(self._main)
+        self._main.set_prop(ContextKey.SEARCH_SPACE, space)
+        self._controller.set_search_space(space, self._main)
+        known = {
+            tuple(space.effective(proposal.values).items()): number
+            for number, proposal in self._state.proposals.items()
+        }
+        more: list[Recommendation] = []
+        told: set[str | None] = set()
+        for event in self._history:
+            if not isinstance(event, RecommendationsMade) or event.after in told:
+                continue
+            told.add(event.after)
+            if event.after is None:
+                made = list(self._controller.initial_recommendation(self._main))
+            else:
+                outcome = self._outcome(self._state.jobs[event.after])
+                made = list(self._controller.refine_recommendation(outcome, self._main))
+            strangers = []
+            for recommendation in made:
+                mark = tuple(space.effective(recommendation.result.values).items())
+                number = known.get(mark)
+                if number is None:
+                    strangers.append(recommendation)
+                else:
+                    self._recommendations[number] = recommendation
+            surplus = max(0, len(made) - len(event.proposals))
+            more += strangers[len(strangers) - surplus :] if surplus else []
+        for number, proposal in self._state.proposals.items():
+            if number not in self._recommendations:
+                result = SearchResult(space, dict(proposal.values))
+                self._recommendations[number] = Recommendation(number, result)
+        self._main.forget_stop()
+        return more
+
     def _run_started(self) -> RunStarted:
-        process = psutil.Process()
         return RunStarted(
             run_id=self._run_id,
-            workers=tuple((worker.name, worker.gpus) for worker in self._workers.values()),
+            token=uuid.uuid4().hex,
             controller=type(self._controller).__name__,
-            version=__version__,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            process_started=process.create_time(),
-            time=time.time(),
+            **self._process(),
         )
 
-    def _begin(self) -> None:
+    def _run_resumed(self) -> RunResumed:
+        return RunResumed(**self._process())
+
+    def _process(self) -> dict[str, Any]:
+        return {
+            "workers": tuple((worker.name, worker.gpus) for worker in self._workers.values()),
+            "version": __version__,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "process_started": psutil.Process().create_time(),
+            "time": time.time(),
+        }
+
+    def _begin(self, begun: Sequence[Instruction], more: Sequence[Recommendation]) -> None:
         self._notifier.emit("start_automl", self._main)
         try:
-            space = self._executor.determine_search_space(self._main)
-            self._main.set_prop(ContextKey.SEARCH_SPACE, space)
-            self._notifier.emit("search_space_available", self._main)
-            self._controller.set_search_space(space, self._main)
-            made = self._controller.initial_recommendation(self._main)
-            self._recommended(made, None)
+            if self._history:
+                self._notifier.emit("search_space_available", self._main)
+            else:
+                space = self._executor.determine_search_space(self._main)
+                self._main.set_prop(ContextKey.SEARCH_SPACE, space)
+                self._notifier.emit("search_space_available", self._main)
+                self._controller.set_search_space(space, self._main)
+            if not self._state.answered:
+                self._recommended(self._controller.initial_recommendation(self._main), None)
         except Exception as error:
             self._take(_blame("the controller or the executor", error))
             self._recommended([], None)
+        if self._history:
+            # A job that may still run goes to the worker that it had, whose GPUs it uses.
+            for number, worker in self._state.left_over():
+                if worker in self._workers and self._state.assignable(number, worker):
+                    self._assign_one(number, worker)
+            if more:
+                self._recommended(more, None)
+            self._carry_out(begun)
 
     def _loop_once(self) -> None:
-        timeout = None
-        if self._abort_deadline is not None:
-            timeout = max(0.0, self._abort_deadline - time.monotonic())
+        deadlines = [at for at in (self._abort_deadline, self._time_is_up) if at is not None]
+        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         try:
             message = self._inbox.get(timeout=timeout)
         except queue.Empty:
-            self._give_up()
+            self._deadline_passed()
             return
         if isinstance(message, _Picked):
-            self._assign(message)
+            for recommendation_id, worker in message.pairs:
+                if self._state.assignable(recommendation_id, worker):
+                    self._assign_one(recommendation_id, worker)
+            self._carry_out(self._state.scheduled())
+        elif isinstance(message, _Call):
+            message.answer.put(message.function(self._state))
         elif isinstance(message, _Ended):
             self._take(message.event)
             message.recorded.set()
+            self._judge(message.event)
         else:
             self._take(message)
 
-    def _assign(self, picked: _Picked) -> None:
-        for recommendation_id, worker in picked.pairs:
-            if self._state.assignable(recommendation_id, worker):
-                self._take(
-                    JobAssigned(
-                        job=self._state.next_job(worker),
-                        recommendation_id=recommendation_id,
-                        worker=worker,
-                        time=time.time(),
-                    )
-                )
-        self._carry_out(self._state.scheduled())
+    def _assign_one(self, recommendation_id: int, worker: str) -> None:
+        self._take(
+            JobAssigned(
+                job=self._state.job_name(recommendation_id, worker),
+                recommendation_id=recommendation_id,
+                worker=worker,
+                time=time.time(),
+            )
+        )
+
+    def _judge(self, ended: JobEnded) -> None:
+        """Whether this end of a job is the end of the search."""
+        limits = self._limits
+        target = limits.target_score
+        if self._state.stop is not None:
+            return
+        if ended.failure is FailureClass.DISK_FULL:
+            self._stop("disk", f"{ended.job}: {ended.message}", state=RunState.FAILED, abort=True)
+        elif target is not None and ended.score is not None and ended.score >= target:
+            reason = f"{ended.job} reached the target score {target:g}"
+            self._stop("limits", reason, final=True)
+        elif ended.state is JobState.FAILED:
+            jobs = list(self._state.jobs.values())
+            reason = hopeless(jobs, limits.max_consecutive_failures)
+            if reason:
+                self._stop("limits", reason)
+
+    def _stop(self, issuer: str, reason: str, **given: Any) -> None:
+        """Stop, from the engine's own thread."""
+        state = given.pop("state", RunState.STOPPED)
+        self._take(
+            StopRequested(issuer=issuer, reason=reason, state=state, time=time.time(), **given)
+        )
+
+    def _deadline_passed(self) -> None:
+        if self._time_is_up is not None and time.monotonic() >= self._time_is_up:
+            self._time_is_up = None
+            said = f"the {self._limits.max_time:g} s of --max-time are over"
+            self._stop("limits", said, abort=True)
+        elif self._abort_deadline is not None:
+            self._give_up()
 
     def _take(self, event: Event) -> None:
         """Journal an event, let the core handle it, do as it says."""
@@ -256,26 +425,48 @@ class Engine:
 
     def _tell(self, job: Job) -> None:
         try:
-            made = self._controller.refine_recommendation(_outcome(job), self._main)
+            made = self._controller.refine_recommendation(self._outcome(job), self._main)
             self._recommended(made, job.name)
         except Exception as error:
             self._take(_blame(type(self._controller).__name__, error))
             self._recommended([], job.name)
 
     def _recommended(self, made: Sequence[Recommendation] | None, after: str | None) -> None:
-        proposals = [self._proposal(recommendation) for recommendation in made or ()]
-        self._recommendations.update({item.id: item for item in made or ()})
+        made = self._within_budget(list(made or ()))
+        proposals = []
+        for recommendation in made:
+            number = self._number(recommendation)
+            proposals.append(self._proposal(number, recommendation))
+            self._recommendations[number] = recommendation
         if proposals and self._state.stop is None:
-            self._main.set_prop(ContextKey.RECOMMENDATIONS, list(made or ()))
+            self._main.set_prop(ContextKey.RECOMMENDATIONS, made)
             self._notifier.emit("recommendations_available", self._main)
         self._take(RecommendationsMade(proposals=tuple(proposals), after=after, time=time.time()))
 
-    def _proposal(self, recommendation: Recommendation) -> Proposal:
+    def _within_budget(self, made: list[Recommendation]) -> list[Recommendation]:
+        """What --max-jobs leaves of an answer."""
+        most = self._limits.max_jobs
+        if most is None:
+            return made
+        left = max(0, most - len(self._state.proposals))
+        if made and left == 0 and self._state.stop is None:
+            self._report(f"--max-jobs {most} reached: what the controller proposes now is dropped")
+        return made[:left]
+
+    def _number(self, recommendation: Any) -> int:
+        """The recommendation's id in the journal: its own, unless a resumed run has used that."""
+        if not isinstance(recommendation, Recommendation):
+            name = type(self._controller).__name__
+            raise TypeError(f"{name} returned {recommendation!r}, which is no Recommendation")
+        number = recommendation.id
+        if self._history and number in self._recommendations:
+            return max(self._recommendations) + 1
+        return number
+
+    def _proposal(self, number: int, recommendation: Recommendation) -> Proposal:
         """The recommendation for the journal; raises if it is none that could be run."""
         name = type(self._controller).__name__
-        if not isinstance(recommendation, Recommendation):
-            raise TypeError(f"{name} returned {recommendation!r}, which is no Recommendation")
-        if recommendation.id in self._recommendations:
+        if number in self._recommendations:
             raise ValueError(f"{name} used the recommendation id {recommendation.id!r} twice")
         space = self._main.get_prop(ContextKey.SEARCH_SPACE)
         for key, value in recommendation.result.values.items():
@@ -283,7 +474,7 @@ class Engine:
                 raise ValueError(f"{name} proposed a value for {key!r}, which is no parameter")
             space[key].values(value)
         return Proposal(
-            id=recommendation.id,
+            id=number,
             values=dict(recommendation.result.values),
             parameters=SearchResult(space, recommendation.result.values).named(),
         )
@@ -312,14 +503,28 @@ class Engine:
             )
             self._take(WorkerFreed(job=job.name, time=time.time()))
 
-    def _finish(self, end: EndRun) -> RunOutcome:
-        self._record(RunEnded(state=end.state, reason=end.reason, time=time.time()))
+    def _outcome(self, job: Job) -> Outcome:
+        """The outcome of a job under the id that the controller gave it."""
+        return Outcome(
+            recommendation_id=self._recommendations[job.recommendation_id].id,
+            job_name=job.name,
+            state=job.state,
+            value=job.score,
+            failure=job.failure,
+            message=job.message,
+            exit_status=job.exit_status,
+            epoch=job.epoch,
+            metric=job.metric,
+            tail=job.tail,
+        )
+
+    def _outcome_now(self, state: RunState, reason: str) -> RunOutcome:
         best, stop = self._state.best, self._state.stop
         jobs = self._state.jobs.values()
-        outcome = RunOutcome(
+        return RunOutcome(
             run_id=self._run_id,
-            state=end.state,
-            reason=end.reason,
+            state=state,
+            reason=reason,
             best=best.name if best else None,
             score=best.score if best else None,
             jobs=len(jobs),
@@ -328,7 +533,10 @@ class Engine:
             handler_errors=self._notifier.errors,
             signal=stop.signal if stop else None,
         )
-        self._main.set_prop(ContextKey.RUN_OUTCOME, outcome)
+
+    def _finish(self, end: EndRun) -> RunOutcome:
+        self._record(RunEnded(state=end.state, reason=end.reason, time=time.time()))
+        self._main.set_prop(ContextKey.RUN_OUTCOME, self._outcome_now(end.state, end.reason))
         self._notifier.emit("end_automl", self._main)
         for component in (self._controller, self._executor):
             try:
@@ -341,6 +549,9 @@ class Engine:
             self._journal.close()
         if self._fault is not None:
             raise EnvironmentFault(f"the journal cannot be written: {self._fault.strerror}")
+        outcome = self._outcome_now(end.state, end.reason)
+        if self._state.stop is not None and self._state.stop.issuer == "disk":
+            raise EnvironmentFault(outcome.reason)
         return outcome
 
     def _schedule(self) -> None:
@@ -369,23 +580,25 @@ class Engine:
             self._inbox.put(_Picked(tuple(pairs)))
 
     def _job(self, job: Job) -> None:
-        """A job's thread: start_job, execute, journal, end_job."""
+        """A job's thread: start_job, execute, journal, end_job. Whatever happens, it is ended."""
         recommendation = self._recommendations[job.recommendation_id]
         ctx = Context(parent=self._main)
         ctx.set_prop(ContextKey.JOB_NAME, job.name)
         ctx.set_prop(ContextKey.JOB_START_TIME, job.started)
         ctx.set_prop(ContextKey.WORKER_NAME, job.worker)
         ctx.set_prop(ContextKey.GPUS, list(job.gpus))
+        ctx.set_prop(ContextKey.ATTEMPT, job.attempt)
+        ctx.set_prop(ContextKey.LEFT_OVER, job.attempt > 1)
         ctx.set_prop(ContextKey.RECOMMENDATION, recommendation)
         ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
         ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
         self._contexts[job.name] = ctx
         self._notifier.emit("start_job", ctx)
-        event = self._execute(job, recommendation, ctx)
+        event = self._attempts(job, recommendation, ctx)
         recorded = threading.Event()
         self._inbox.put(_Ended(event, recorded))
         recorded.wait()
-        outcome = _outcome(self._state.jobs[job.name])
+        outcome = self._outcome(self._state.jobs[job.name])
         ctx.set_prop(ContextKey.OUTCOME, outcome)
         ctx.set_prop(ContextKey.SCORE, outcome.score)
         ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
@@ -393,6 +606,32 @@ class Engine:
         self._notifier.emit("end_job", ctx)
         del self._contexts[job.name]
         self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
+
+    def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
+        """Execute, again as long as the failure is not the configuration's fault."""
+        tried = 0
+        while True:
+            ended = self._execute(job, recommendation, ctx)
+            again = (
+                ended.state is JobState.FAILED
+                and ended.failure is not None
+                and POLICIES[ended.failure].retry
+                and tried < self._limits.retries
+                and self._state.stop is None
+            )
+            if not again:
+                return ended
+            tried += 1
+            self._report(
+                f"{job.name} {ended.message}; trying again ({tried} of {self._limits.retries})"
+            )
+            ctx.set_prop(ContextKey.LEFT_OVER, False)
+            ctx.set_prop(ContextKey.ATTEMPT, ctx.get_prop(ContextKey.ATTEMPT) + 1)
+            self._inbox.put(
+                JobRetried(
+                    job=job.name, failure=ended.failure, message=ended.message, time=time.time()
+                )
+            )
 
     def _execute(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
         try:
@@ -439,19 +678,4 @@ def _blame(who: str, error: Exception) -> StopRequested:
         reason=f"{who} raised {type(error).__name__}: {error} ({where})",
         state=RunState.FAILED,
         time=time.time(),
-    )
-
-
-def _outcome(job: Job) -> Outcome:
-    return Outcome(
-        recommendation_id=job.recommendation_id,
-        job_name=job.name,
-        state=job.state,
-        value=job.score,
-        failure=job.failure,
-        message=job.message,
-        exit_status=job.exit_status,
-        epoch=job.epoch,
-        metric=job.metric,
-        tail=job.tail,
     )

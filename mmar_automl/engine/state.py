@@ -6,20 +6,24 @@ through it gives the state in which the search was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from mmar_automl.defs import Job, JobState, RunState, best_of
 from mmar_automl.engine.events import (
     Event,
     JobAssigned,
     JobEnded,
+    JobRetried,
     Proposal,
     RecommendationsMade,
     RunEnded,
+    RunResumed,
     RunStarted,
     StopRequested,
     WorkerFreed,
+    WorkerResumed,
+    WorkerSuspended,
 )
 from mmar_automl.engine.instructions import (
     AbortJobs,
@@ -34,11 +38,11 @@ from mmar_automl.engine.instructions import (
 
 @dataclass
 class WorkerState:
-    """A worker's GPUs, how many jobs it has had, and the one that it has."""
+    """A worker's GPUs, the job that it has, and whether it gets another."""
 
     gpus: tuple[int, ...]
-    jobs: int = 0
     job: str | None = None
+    suspended: bool = False
 
 
 class EngineState:
@@ -46,18 +50,24 @@ class EngineState:
 
     def __init__(self) -> None:
         self.run_id = ""
-        self.started: RunStarted | None = None
+        self.token = ""
+        self.process: RunStarted | RunResumed | None = None
+        """The latest process of this search."""
+        self.began: float | None = None
         self.ended: RunEnded | None = None
         self.stop: StopRequested | None = None
         self.workers: dict[str, WorkerState] = {}
         self.idle: list[str] = []
-        """Longest idle first."""
+        """Longest idle first; suspended ones among them."""
         self.proposals: dict[int, Proposal] = {}
         self.queue: list[int] = []
         self.dropped: list[int] = []
         self.jobs: dict[str, Job] = {}
+        self.answered = False
+        """Whether the controller has given its initial recommendations."""
+        self._names: dict[int, str] = {}
+        self._told: set[str] = set()
         self._untold: set[str] = set()
-        self._answered = False
         self._rounds: list[tuple[tuple[int, ...], set[int]]] = []
         self._scheduling = False
 
@@ -71,13 +81,27 @@ class EngineState:
         """The job with the highest score so far, the earlier one on a tie."""
         return best_of(self.jobs.values())
 
-    def next_job(self, worker: str) -> str:
-        """The name of the worker's next job, as Clara counts."""
-        return f"{worker}_{self.workers[worker].jobs + 1}_J{len(self.jobs) + 1}"
+    def job_name(self, recommendation_id: int, worker: str) -> str:
+        """The name of a recommendation's job: the one that it had, else the worker's next."""
+        known = self._names.get(recommendation_id)
+        if known is not None:
+            return known
+        so_far = sum(name.startswith(f"{worker}_") for name in self.jobs)
+        return f"{worker}_{so_far + 1}_J{len(self.jobs) + 1}"
 
     def assignable(self, recommendation_id: int, worker: str) -> bool:
         """Whether a scheduler's choice still holds."""
-        return self.stop is None and recommendation_id in self.queue and worker in self.idle
+        free = worker in self.idle and not self.workers[worker].suspended
+        return self.stop is None and recommendation_id in self.queue and free
+
+    def left_over(self) -> list[tuple[int, str]]:
+        """Jobs of an earlier process that wait for a worker, with the worker that they had."""
+        waiting = set(self.queue)
+        return [
+            (job.recommendation_id, job.worker)
+            for job in self.jobs.values()
+            if job.state is JobState.QUEUED and job.recommendation_id in waiting
+        ]
 
     def scheduled(self) -> list[Instruction]:
         """The scheduler has answered; ask it again if there is still something to choose."""
@@ -88,14 +112,23 @@ class EngineState:
         """Take in what happened and say what is to be done about it."""
         if isinstance(event, RunStarted):
             return self._run_started(event)
+        if isinstance(event, RunResumed):
+            return self._run_resumed(event)
         if isinstance(event, RecommendationsMade):
             return self._recommendations_made(event)
         if isinstance(event, JobAssigned):
             return self._job_assigned(event)
+        if isinstance(event, JobRetried):
+            job = self.jobs[event.job]
+            self.jobs[event.job] = replace(job, attempt=job.attempt + 1)
+            return []
         if isinstance(event, JobEnded):
             return self._job_ended(event)
         if isinstance(event, WorkerFreed):
             return self._worker_freed(event)
+        if isinstance(event, (WorkerSuspended, WorkerResumed)):
+            self.workers[event.worker].suspended = isinstance(event, WorkerSuspended)
+            return self._next()
         if isinstance(event, StopRequested):
             return self._stop_requested(event)
         self.ended = event
@@ -103,14 +136,43 @@ class EngineState:
 
     def _run_started(self, event: RunStarted) -> list[Instruction]:
         self.run_id = event.run_id
-        self.started = event
-        self.workers = {name: WorkerState(gpus) for name, gpus in event.workers}
-        self.idle = list(self.workers)
+        self.token = event.token
+        self.began = event.time
+        self._man(event)
         return []
 
+    def _man(self, event: RunStarted | RunResumed) -> None:
+        self.process = event
+        self.workers = {name: WorkerState(gpus) for name, gpus in event.workers}
+        self.idle = list(self.workers)
+        self._scheduling = False
+
+    def _run_resumed(self, event: RunResumed) -> list[Instruction]:
+        """Jobs that had not ended go first, then what was queued, then what was dropped."""
+        self._man(event)
+        self.ended = None
+        again = []
+        for job in self.jobs.values():
+            if job.state in (JobState.RUNNING, JobState.INTERRUPTED):
+                self.jobs[job.name] = job.move(JobState.QUEUED)
+                again.append(job.recommendation_id)
+            elif job.state.ended and job.name not in self._told:
+                self._untold.add(job.name)
+        if self.stop is None or not self.stop.final:
+            self.stop = None
+            self.queue += self.dropped
+            self.dropped = []
+        self.queue = again + [number for number in self.queue if number not in again]
+        for number in again:
+            if not any(number in left for _, left in self._rounds):
+                self._rounds.append(((number,), {number}))
+        tell = [TellController(job) for job in self.jobs.values() if job.name in self._untold]
+        return [*tell, *self._next()]
+
     def _recommendations_made(self, event: RecommendationsMade) -> list[Instruction]:
-        self._answered = True
+        self.answered = True
         if event.after is not None:
+            self._told.add(event.after)
             self._untold.discard(event.after)
         ids = tuple(proposal.id for proposal in event.proposals)
         for proposal in event.proposals:
@@ -125,21 +187,32 @@ class EngineState:
 
     def _job_assigned(self, event: JobAssigned) -> list[Instruction]:
         worker = self.workers[event.worker]
-        proposal = self.proposals[event.recommendation_id]
         self.queue.remove(event.recommendation_id)
         self.idle.remove(event.worker)
-        worker.jobs += 1
         worker.job = event.job
-        job = Job(
-            name=event.job,
-            recommendation_id=event.recommendation_id,
-            worker=event.worker,
-            gpus=worker.gpus,
-            values=proposal.values,
-            parameters=proposal.parameters,
-            started=event.time,
-        )
+        known = self.jobs.get(event.job)
+        if known is not None:
+            job = known.move(
+                JobState.RUNNING,
+                attempt=known.attempt + 1,
+                worker=event.worker,
+                gpus=worker.gpus,
+                started=event.time,
+                ended=None,
+            )
+        else:
+            proposal = self.proposals[event.recommendation_id]
+            job = Job(
+                name=event.job,
+                recommendation_id=event.recommendation_id,
+                worker=event.worker,
+                gpus=worker.gpus,
+                values=proposal.values,
+                parameters=proposal.parameters,
+                started=event.time,
+            )
         self.jobs[job.name] = job
+        self._names[job.recommendation_id] = job.name
         return [StartJob(job)]
 
     def _job_ended(self, event: JobEnded) -> list[Instruction]:
@@ -185,11 +258,12 @@ class EngineState:
 
     def _next(self) -> list[Instruction]:
         """Hand out work, or end the run if there is none left and none to come."""
-        if self.queue and self.idle and not self._scheduling:
+        ready = [name for name in self.idle if not self.workers[name].suspended]
+        if self.queue and ready and not self._scheduling:
             self._scheduling = True
-            return [Schedule(tuple(self.queue), tuple(self.idle))]
+            return [Schedule(tuple(self.queue), tuple(ready))]
         busy = any(worker.job is not None for worker in self.workers.values())
-        waiting = not self._answered and self.stop is None
+        waiting = not self.answered and self.stop is None
         if busy or self.queue or self._untold or waiting or self.ended is not None:
             return []
         if self.stop is not None:
@@ -204,8 +278,3 @@ def replay(events: Iterable[Event]) -> EngineState:
         state.handle(event)
         state._scheduling = False
     return state
-
-
-def order(jobs: Sequence[Job]) -> list[Job]:
-    """Jobs by score, best first; those without one last, in the order in which they started."""
-    return sorted(jobs, key=lambda job: (job.score is None, -(job.score or 0.0), job.started))

@@ -11,19 +11,39 @@ from typing import Any
 from mmar_automl.api import JobCommand
 from mmar_automl.mmar.layout import MmarLayout
 
+_RECORDING = (
+    # The traps keep this shell alive until the script has ended by itself; a child does not
+    # inherit them. Whoever resumes the search later finds the status in the file.
+    "trap : TERM INT HUP; "
+    'bash "$@"; status=$?; '
+    'printf %s "$status" 2>/dev/null > "$MMAR_ROOT/exit_status"; '
+    'exit "$status"'
+)
+
 
 def round_command(
-    job: MmarLayout, token: str, overrides: Mapping[str, Any], environment: Mapping[str, str]
+    job: MmarLayout,
+    token: str,
+    overrides: Mapping[str, Any],
+    environment: Mapping[str, str],
+    *,
+    again: bool = False,
 ) -> JobCommand:
     """How the training of a job is run: its round script, by bash, in its `commands/`.
 
-    `overrides` are the words of `--set`, passed on as the script's own arguments.
+    `overrides` are the words of `--set`, passed on as the script's own arguments. `again`: it has
+    run before and may go on from its checkpoint.
     """
+    words = (f"{name}={value}" for name, value in overrides.items())
     return JobCommand(
         token=token,
-        argv=["bash", str(job.round_script), *(f"{k}={v}" for k, v in overrides.items())],
+        argv=["bash", "-c", _RECORDING, "bash", str(job.round_script), *words],
         cwd=job.commands,
-        environment={"MMAR_ROOT": str(job.root), **environment},
+        environment={
+            "MMAR_ROOT": str(job.root),
+            **environment,
+            **({"MMAR_RESUME": "1"} if again else {}),
+        },
         log=job.log,
     )
 

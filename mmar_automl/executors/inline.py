@@ -64,9 +64,9 @@ class InlineLauncher:
             cancelled.set()
             thread.join(grace)
 
-    def adopt(self, handle: Handle) -> Handle | None:
+    def adopt(self, token: str) -> Handle | None:
         """A thread cannot be taken over from another process."""
-        known = self._jobs.get(handle.token)
+        known = self._jobs.get(token)
         return known[0] if known is not None and known[1].is_alive() else None
 
     def capacity(self) -> int | None:

@@ -30,6 +30,7 @@ class LocalLauncher:
     def __init__(self) -> None:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._handles: dict[str, Handle] = {}
+        self._sweepers: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def submit(self, command: JobCommand, resources: Sequence[int]) -> Handle:
@@ -61,22 +62,25 @@ class LocalLauncher:
     def poll(
         self, handles: Sequence[Handle], timeout: float | None = 0.0
     ) -> dict[str, ProcessState]:
-        """The states, after waiting for one handle to end; what it leaves behind is ended."""
+        """The states, after waiting up to `timeout` seconds for one of them to end.
+
+        What an ended job left in its group is ended at once; what left the group, behind the
+        scenes (`close` waits for that).
+        """
+        _wait_for_any([handle.pid for handle in handles if self._lives(handle)], timeout)
         states = {}
         for handle in handles:
-            process = self._processes.get(handle.token)
-            if process is None:
-                alive = self.adopt(handle) is not None
-                states[handle.token] = ProcessState(running=alive)
-                continue
-            try:
-                # The wait is for the process itself: no sleeping in between.
-                status = process.wait(timeout if len(handles) == 1 else 0.0)
-            except subprocess.TimeoutExpired:
+            if self._lives(handle):
                 states[handle.token] = ProcessState(running=True)
                 continue
-            _end_all(_tree(handle), grace=0.0)
+            process = self._processes.get(handle.token)
+            status = None if process is None else process.wait()
             states[handle.token] = ProcessState(running=False, exit_status=status)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(handle.pid, signal.SIGKILL)
+            sweeper = threading.Thread(target=self._sweep, args=(handle,), name="sweeper")
+            self._sweepers.append(sweeper)
+            sweeper.start()
         return states
 
     def cancel(self, handle: Handle, grace: float) -> None:
@@ -87,15 +91,36 @@ class LocalLauncher:
         _end_all(members, grace)
         _end_all(_tree(handle), grace=0.0)
 
-    def adopt(self, handle: Handle) -> Handle | None:
-        """The handle, if the very process that it names is alive."""
+    def adopt(self, token: str) -> Handle | None:
+        """The leader of the session that was started for this token, if it is alive."""
+        for process in _with_token(token):
+            with contextlib.suppress(psutil.Error, OSError):
+                if os.getsid(process.pid) == process.pid and _alive(process):
+                    return Handle(token=token, pid=process.pid, started=process.create_time())
+        return None
+
+    def orphans(self, token: str) -> None:
+        """End whoever is left of a job whose leader is gone."""
+        _end_all(_with_token(token), grace=0.0)
+
+    def close(self) -> None:
+        """Wait until the last leftovers are ended."""
+        for sweeper in self._sweepers:
+            sweeper.join()
+
+    def _lives(self, handle: Handle) -> bool:
+        process = self._processes.get(handle.token)
+        if process is not None:
+            return process.poll() is None
         try:
-            process = psutil.Process(handle.pid)
-            same = abs(process.create_time() - handle.started) < 1.0
-            alive = same and process.status() != psutil.STATUS_ZOMBIE
+            found = psutil.Process(handle.pid)
+            return abs(found.create_time() - handle.started) < 1.0 and _alive(found)
         except psutil.Error:
-            return None
-        return handle if alive else None
+            return False
+
+    def _sweep(self, handle: Handle) -> None:
+        _end_all(_tree(handle), grace=0.0)
+        self._sweepers = [thread for thread in self._sweepers if thread.is_alive()]
 
     def capacity(self) -> int | None:
         """No limit: the workers are the limit."""
@@ -104,29 +129,33 @@ class LocalLauncher:
 
 def _tree(handle: Handle) -> list[psutil.Process]:
     """Every living process of a job: its descendants, its group, and whoever has its token."""
-    found: dict[int, psutil.Process] = {}
-    mark = f"{TOKEN}={handle.token}".encode()
+    found = {process.pid: process for process in _with_token(handle.token)}
     for process in psutil.process_iter():
-        try:
-            if process.pid in (os.getpid(), os.getppid()):
-                continue
-            if os.getpgid(process.pid) == handle.pid or _has(process.pid, mark):
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) == handle.pid:
                 found[process.pid] = process
-        except (psutil.Error, OSError):
-            continue
     with contextlib.suppress(psutil.Error):
         for process in psutil.Process(handle.pid).children(recursive=True):
             found[process.pid] = process
     return [process for process in found.values() if _alive(process)]
 
 
-def _has(pid: int, mark: bytes) -> bool:
-    """Whether a process was started with this in its environment (Linux; elsewhere never)."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return mark in file.read().split(b"\0")
-    except OSError:
-        return False
+def _with_token(token: str) -> list[psutil.Process]:
+    """Processes that were started with this token in their environment (Linux only)."""
+    mark = f"{TOKEN}={token}".encode()
+    found = []
+    for pid in psutil.pids():
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                entries = file.read().split(b"\0")
+            # A token may go on with #, for the attempt.
+            if pid != os.getpid() and any(
+                entry == mark or entry.startswith(mark + b"#") for entry in entries
+            ):
+                found.append(psutil.Process(pid))
+        except (OSError, psutil.Error):
+            continue
+    return found
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -168,3 +197,20 @@ def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> list[psuti
         finally:
             os.close(descriptor)
     return [process for process in processes if _alive(process)]
+
+
+def _wait_for_any(pids: Sequence[int], seconds: float | None) -> None:
+    """Return once one of these processes has ended, or after `seconds`."""
+    descriptors = []
+    try:
+        for pid in pids:
+            try:
+                descriptors.append(os.pidfd_open(pid))
+            except OSError:
+                # It has ended meanwhile: nothing to wait for.
+                return
+        if descriptors:
+            select.select(descriptors, [], [], seconds)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)

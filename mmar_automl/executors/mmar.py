@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import signal
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,26 @@ from mmar_automl.defs import (
     SearchSpace,
 )
 from mmar_automl.executors.command import round_command
+from mmar_automl.executors.failures import classify, log_end
 from mmar_automl.executors.local import LocalLauncher
 from mmar_automl.jobs import result
-from mmar_automl.jobs.prepare import prepare
-from mmar_automl.mmar.layout import RunLayout
+from mmar_automl.jobs.prepare import prepare, prepare_again
+from mmar_automl.mmar.layout import MmarLayout, RunLayout
 from mmar_automl.mmar.load import Mmar
 from mmar_automl.mmar.write import write_json
 from mmar_automl.search import parse
 
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
-_TAIL_BYTES = 16_384
-_TAIL_LINES = 12
-_OUT_OF_MEMORY = (
-    "OutOfMemoryError",
-    "CUDA out of memory",
-    "DefaultCPUAllocator: can't allocate memory",
-    "MemoryError",
-    "std::bad_alloc",
-)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a job may take, in seconds; None for ever. `stall`: without a sign of life."""
+
+    job: float | None = None
+    stall: float | None = None
+    grace: float = GRACE
 
 
 class MMARExecutor(Executor):
@@ -57,10 +59,12 @@ class MMARExecutor(Executor):
         *,
         launcher: Launcher | None = None,
         environment: Callable[[str], Mapping[str, str]] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._remove_search = remove_search_augs
         self._launcher: Launcher = launcher or LocalLauncher()
         self._environment = environment or (lambda _worker: {})
+        self._patience = patience or Patience()
         self._handles: dict[str, Handle] = {}
         self._aborted: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -71,44 +75,34 @@ class MMARExecutor(Executor):
         return parse(mmar.train_config.data)
 
     def execute(self, recommendation: Recommendation, ctx: Context) -> Score:
-        """Make the job MMAR, run its round script, read its score."""
+        """Make the job MMAR, run its round script, read its score.
+
+        A job of an earlier search process (LEFT_OVER) that still runs is taken over; one that
+        ended meanwhile is read; one that is gone goes on from its checkpoint.
+        """
         name: str = ctx.get_prop(ContextKey.JOB_NAME)
         job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
         record = self._record(recommendation, ctx)
-        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
-        try:
-            prepare(mmar, recommendation, job, record, remove_search=self._remove_search)
-            ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
-            environment = self._environment(ctx.get_prop(ContextKey.WORKER_NAME))
-            command = round_command(job, str(job.root), mmar.job_overrides(), environment)
-            handle = self._submit(name, command, ctx)
-        except OSError as error:
-            raise JobFailed(
-                f"could not be started: {error}", failure=FailureClass.NOT_STARTED
-            ) from error
-        record.update(state="running", pid=handle.pid, process_started=handle.started)
-        write_json(job.job, record)
-        state = self._launcher.poll([handle], timeout=None)[handle.token]
+        ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
+        status: int | None = None
+        cut_short: JobFailed | None = None
+        if ctx.get_prop(ContextKey.LEFT_OVER) and self._ended_meanwhile(job):
+            status = int(job.exit_status.read_text())
+        else:
+            handle = self._start(recommendation, ctx, job, record)
+            record.update(state="running", pid=handle.pid, process_started=handle.started)
+            write_json(job.job, record)
+            status, cut_short = self._wait(handle, job)
+            status = _recorded(job) if status is None else status
         with self._lock:
             aborted = self._aborted.pop(name, 0)
             self._handles.pop(name, None)
-        status = state.exit_status
+        if cut_short is None or aborted:
+            cut_short = classify(status, log_end(job.log), stopped=bool(aborted))
         score = result.read_stats(job)
-        failed = self._failure(status, aborted, _tail(job.log))
-        if failed is None:
-            ended = "finished" if score.metric_value is not None else "finished_no_score"
-        else:
-            ended = str(failed.state)
-        record.update(
-            state=ended,
-            ended=time.time(),
-            exit_status=status,
-            score=None if failed else score.metric_value,
-            failure=None if failed is None or failed.failure is None else str(failed.failure),
-        )
-        write_json(job.job, record)
-        if failed is not None:
-            raise failed
+        self._conclude(job, record, status, score, cut_short)
+        if cut_short is not None:
+            raise cut_short
         return Score(
             value=score.metric_value,
             epoch=score.epoch,
@@ -123,21 +117,104 @@ class MMARExecutor(Executor):
             asked = self._aborted[name] = self._aborted.get(name, 0) + 1
             handle = self._handles.get(name)
         if handle is not None:
-            self._cancel(handle, GRACE if asked == 1 else 0.0)
+            grace = self._patience.grace if asked == 1 else 0.0
+            threading.Thread(
+                target=self._launcher.cancel, args=(handle, grace), name=f"cancel {name}"
+            ).start()
 
-    def _submit(self, name: str, command: Any, ctx: Context) -> Handle:
-        """Start the job, unless an abort came first; one that comes meanwhile is carried out."""
-        with self._lock:
-            if name in self._aborted:
-                raise JobFailed("stopped before it started", state=JobState.INTERRUPTED)
-            handle = self._launcher.submit(command, ctx.get_prop(ContextKey.GPUS, []))
-            self._handles[name] = handle
+    def shutdown(self, ctx: Context) -> None:
+        """Wait until whatever jobs left behind has been ended."""
+        if isinstance(self._launcher, LocalLauncher):
+            self._launcher.close()
+
+    def _start(
+        self, recommendation: Recommendation, ctx: Context, job: MmarLayout, record: dict[str, Any]
+    ) -> Handle:
+        """Take over the job's process or start it. Raises `JobFailed`."""
+        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
+        name: str = ctx.get_prop(ContextKey.JOB_NAME)
+        attempt = ctx.get_prop(ContextKey.ATTEMPT, 1)
+        token = f"{ctx.get_prop(ContextKey.RUN_TOKEN, job.root)}/{name}"
+        try:
+            again = False
+            if attempt > 1:
+                adopted = self._adopt(name, token)
+                if adopted is not None:
+                    return adopted
+                again = prepare_again(job)
+            if not again:
+                if not job.root.parent.is_dir():
+                    raise FileNotFoundError(f"the run's folder {job.root.parent} is gone")
+                prepare(mmar, recommendation, job, record, remove_search=self._remove_search)
+            environment = self._environment(ctx.get_prop(ContextKey.WORKER_NAME))
+            command = round_command(
+                job, f"{token}#{attempt}", mmar.job_overrides(), environment, again=again
+            )
+            with self._lock:
+                if name in self._aborted:
+                    raise JobFailed("stopped before it started", state=JobState.INTERRUPTED)
+                handle = self._launcher.submit(command, ctx.get_prop(ContextKey.GPUS, []))
+                self._handles[name] = handle
+        except OSError as error:
+            full = error.errno == 28  # ENOSPC
+            raise JobFailed(
+                f"could not be started: {error}",
+                failure=FailureClass.DISK_FULL if full else FailureClass.NOT_STARTED,
+            ) from error
         return handle
 
-    def _cancel(self, handle: Handle, grace: float) -> None:
-        threading.Thread(
-            target=self._launcher.cancel, args=(handle, grace), name=f"cancel {handle.pid}"
-        ).start()
+    def _adopt(self, name: str, token: str) -> Handle | None:
+        handle = self._launcher.adopt(token)
+        if handle is not None:
+            with self._lock:
+                self._handles[name] = handle
+        elif isinstance(self._launcher, LocalLauncher):
+            self._launcher.orphans(token)
+        return handle
+
+    def _ended_meanwhile(self, job: MmarLayout) -> bool:
+        """Whether the job of an earlier search process ended by itself, unseen."""
+        try:
+            record = json.loads(job.job.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return record.get("state") == "running" and _recorded(job) is not None
+
+    def _wait(self, handle: Handle, job: MmarLayout) -> tuple[int | None, JobFailed | None]:
+        """Wait for the process to end, or end it once patience does."""
+        patience = self._patience
+        while True:
+            now = time.time()
+            left = None if patience.job is None else handle.started + patience.job - now
+            quiet = (
+                None if patience.stall is None else self._alive(job, handle) + patience.stall - now
+            )
+            reached = left is not None and left <= 0
+            if reached or (quiet is not None and quiet <= 0):
+                self._launcher.cancel(handle, patience.grace)
+                self._launcher.poll([handle], timeout=None)
+                said = (
+                    f"timed out after {patience.job:g} s"
+                    if reached
+                    else f"stalled: nothing new in its log for {patience.stall:g} s"
+                )
+                failure = FailureClass.TIMED_OUT if reached else FailureClass.STALLED
+                return None, JobFailed(said, failure=failure, tail=log_end(job.log))
+            waits = [seconds for seconds in (left, quiet) if seconds is not None]
+            state = self._launcher.poll([handle], timeout=min(waits, default=None))[handle.token]
+            if not state.running:
+                return state.exit_status, None
+
+    @staticmethod
+    def _alive(job: MmarLayout, handle: Handle) -> float:
+        """When the job last gave a sign of life."""
+        signs = [handle.started]
+        for file in (job.log, job.progress):
+            try:
+                signs.append(file.stat().st_mtime)
+            except OSError:
+                continue
+        return max(signs)
 
     def _record(self, recommendation: Recommendation, ctx: Context) -> dict[str, Any]:
         return {
@@ -146,46 +223,40 @@ class MMARExecutor(Executor):
             "parameters": ctx.get_prop(ContextKey.NAMED_VALUES),
             "worker": ctx.get_prop(ContextKey.WORKER_NAME),
             "gpus": list(ctx.get_prop(ContextKey.GPUS)),
+            "attempt": ctx.get_prop(ContextKey.ATTEMPT, 1),
             "state": "starting",
             "started": ctx.get_prop(ContextKey.JOB_START_TIME),
         }
 
-    def _failure(self, status: int | None, aborted: int, tail: str) -> JobFailed | None:
-        """How the job failed, from its exit status and the end of its log; None if it did not."""
-        if aborted:
-            return JobFailed(
-                "stopped with the search", state=JobState.INTERRUPTED, exit_status=status, tail=tail
-            )
-        if status == 0:
-            return None
-        failure = FailureClass.EXIT_STATUS
-        message = f"ended with exit status {status}"
-        # A shell reports a child's signal as 128 + n; both ways of reading it are one fact.
-        number = -status if status is not None and status < 0 else (status or 0) - 128
-        if number in (
-            signal.SIGKILL,
-            signal.SIGTERM,
-            signal.SIGSEGV,
-            signal.SIGBUS,
-            signal.SIGABRT,
-        ):
-            failure = FailureClass.KILLED
-            often = " (often: out of memory)" if number == signal.SIGKILL else ""
-            message = f"killed by signal {int(number)}{often}"
-        elif any(word in tail for word in _OUT_OF_MEMORY):
-            failure = FailureClass.OUT_OF_MEMORY
-            message = f"out of memory (exit status {status})"
-        return JobFailed(message, failure=failure, exit_status=status, tail=tail)
+    @staticmethod
+    def _conclude(
+        job: MmarLayout,
+        record: dict[str, Any],
+        status: int | None,
+        score: result.TrainStats,
+        failed: JobFailed | None,
+    ) -> None:
+        if failed is not None:
+            state = str(failed.state)
+        else:
+            state = "finished" if score.metric_value is not None else "finished_no_score"
+        record.update(
+            state=state,
+            ended=time.time(),
+            exit_status=status,
+            score=None if failed else score.metric_value,
+            failure=None if failed is None or failed.failure is None else str(failed.failure),
+        )
+        try:
+            write_json(job.job, record)
+        except OSError:
+            # The journal has it, too; a full disk or a deleted folder shows elsewhere.
+            return
 
 
-def _tail(log: Path) -> str:
-    """The last lines of a log of any size and encoding."""
+def _recorded(job: MmarLayout) -> int | None:
+    """The exit status that the round script left, if it came that far."""
     try:
-        with log.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-    lines = [line.rstrip()[:400] for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[-_TAIL_LINES:])
+        return int(job.exit_status.read_text())
+    except (OSError, ValueError):
+        return None

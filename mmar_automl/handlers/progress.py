@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmar_automl.api import Handler
-from mmar_automl.defs import Context, ContextKey, JobState, Outcome
+from mmar_automl.defs import Context, ContextKey, JobState, Outcome, best_of
 
 
 class ProgressHandler(Handler):
@@ -21,6 +21,17 @@ class ProgressHandler(Handler):
         self._seconds = 0.0
         self._best: tuple[float, str] | None = None
 
+    def startup(self, ctx: Context) -> None:
+        """Know what an earlier process of a resumed search has done."""
+        self._proposed = ctx.get_prop(ContextKey.PROPOSED, 0)
+        for job in ctx.get_prop(ContextKey.HISTORY, []):
+            if job.state.ended and job.state is not JobState.INTERRUPTED:
+                self._ended += 1
+                self._seconds += job.seconds or 0.0
+        best = best_of(ctx.get_prop(ContextKey.HISTORY, []))
+        if best is not None and best.score is not None:
+            self._best = (best.score, best.name)
+
     def recommendations_available(self, ctx: Context) -> None:
         """Know how much is still to come."""
         self._proposed += len(ctx.get_prop(ContextKey.RECOMMENDATIONS))
@@ -29,8 +40,9 @@ class ProgressHandler(Handler):
         """`W1_1_J1 starts: learning_rate=0.003, …`"""
         gpus = ctx.get_prop(ContextKey.GPUS)
         place = f" on GPU {','.join(map(str, gpus))}" if gpus else ""
+        verb = "goes on" if ctx.get_prop(ContextKey.LEFT_OVER) else "starts"
         values = describe_values(ctx.get_prop(ContextKey.NAMED_VALUES))
-        self._say(f"{ctx.get_prop(ContextKey.JOB_NAME)} starts{place}: {values}")
+        self._say(f"{ctx.get_prop(ContextKey.JOB_NAME)} {verb}{place}: {values}")
 
     def end_job(self, ctx: Context) -> None:
         """`W1_1_J1 0.7812 val_mean_dice in 24 s · best 0.7812 (W1_1_J1) · 3/10 · 50 s left`"""

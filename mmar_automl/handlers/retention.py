@@ -35,6 +35,13 @@ class MMARHandler(Handler):
         self._threshold = stop_threshold
         self._ranking: list[tuple[float, int, str]] = []
 
+    def startup(self, ctx: Context) -> None:
+        """Rank the jobs that ended before the search was resumed."""
+        for job in ctx.get_prop(ContextKey.HISTORY, []):
+            if job.state in (JobState.FINISHED, JobState.PRUNED) and job.score is not None:
+                self._ranking.append((-job.score, len(self._ranking), job.name))
+        self._ranking.sort()
+
     def end_job(self, ctx: Context) -> None:
         """Rank the job, refresh `best/`, delete what falls off the end, check the threshold."""
         outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)

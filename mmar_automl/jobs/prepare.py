@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,19 @@ def prepare(
         write_json(job.environment, mmar.job_environment())
     result.clear(job)
     write_json(job.job, record)
+
+
+def prepare_again(job: MmarLayout) -> bool:
+    """Make a job MMAR ready for another attempt, its checkpoint kept; whether that was possible.
+
+    If not (its making was cut short), nothing of it is left and it has to be made anew.
+    """
+    if job.job.is_file() and job.train_config.is_file():
+        job.train_stats.unlink(missing_ok=True)
+        job.exit_status.unlink(missing_ok=True)
+        return True
+    shutil.rmtree(job.root, ignore_errors=True)
+    return False
 
 
 def _loaded_models(mmar: Mmar, config: Mapping[str, Any]) -> set[Path]:

@@ -50,6 +50,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def settle() -> None:
+    """In its very first moment a process shows an empty environment."""
+    time.sleep(0.2)
+
+
 Make = Callable[..., JobCommand]
 
 
@@ -82,11 +87,12 @@ def test_a_running_job_is_running(launcher: Launcher, command: Make) -> None:
     """And is adopted by its handle, until it has been cancelled."""
     handle = launcher.submit(command("import time; time.sleep(60)"), [])
     assert launcher.poll([handle])["t1"].running
-    assert launcher.adopt(handle) == handle
+    settle()
+    assert launcher.adopt("t1") == handle
     launcher.cancel(handle, grace=5)
     state = launcher.poll([handle], timeout=10)["t1"]
     assert not state.running
-    assert launcher.adopt(handle) is None
+    assert launcher.adopt("t1") is None
     launcher.cancel(handle, grace=5)
 
 
@@ -125,13 +131,28 @@ def test_a_tree_that_ignores_sigterm_and_leaves_its_group_is_ended(command: Make
     assert launcher.poll([handle], timeout=5)["t1"].exit_status == -9
 
 
-def test_a_pid_that_is_somebody_elses_is_not_adopted(command: Make) -> None:
+def test_a_job_of_another_process_is_adopted_by_its_token(command: Make) -> None:
+    """Whatever attempt it is; its end is noticed, its exit status unknown."""
+    launcher, later = LocalLauncher(), LocalLauncher()
+    handle = launcher.submit(command("import time; time.sleep(60)", token="run/W1_1_J1#2"), [])
+    settle()
+    assert later.adopt("run/W1_1_J") is None
+    adopted = later.adopt("run/W1_1_J1")
+    assert adopted is not None
+    assert (adopted.pid, adopted.started) == (handle.pid, handle.started)
+    assert later.poll([adopted])["run/W1_1_J1"].running
+    later.cancel(adopted, grace=5)
+    state = later.poll([adopted], timeout=5)["run/W1_1_J1"]
+    assert (state.running, state.exit_status) == (False, None)
+    assert not launcher.poll([handle], timeout=5)["run/W1_1_J1#2"].running
+
+
+def test_a_pid_that_is_somebody_elses_is_not_taken_for_the_job(command: Make) -> None:
     """Pids are used again; the start time tells."""
     launcher = LocalLauncher()
     handle = launcher.submit(command("import time; time.sleep(60)"), [])
     stranger = dataclasses.replace(handle, started=handle.started - 100)
-    assert LocalLauncher().adopt(stranger) is None
-    assert LocalLauncher().adopt(handle) == handle
+    assert not LocalLauncher().poll([stranger])["t1"].running
     launcher.cancel(handle, grace=5)
     assert not launcher.poll([handle], timeout=5)["t1"].running
 

@@ -73,6 +73,8 @@ class MlflowHandler(Handler):
             uri=self._tracking_uri or store_uri(mmar.layout),
             experiment=self._experiment or mmar.layout.root.name,
             notify=self._notify,
+            token=ctx.get_prop(ContextKey.RUN_TOKEN),
+            resumed=bool(ctx.get_prop(ContextKey.HISTORY)),
         )
         run_id = str(ctx.get_prop(ContextKey.RUN_ID))
         controller = mmar.automl_config.data.get("controller") or {}
@@ -83,9 +85,9 @@ class MlflowHandler(Handler):
                 time=time.time(),
                 parameters={
                     "controller": controller.get("path") or controller.get("name") or "default",
-                    "workers": ctx.get_prop(ContextKey.NUM_WORKERS),
                 },
                 tags={
+                    "mmar_automl.workers": str(ctx.get_prop(ContextKey.NUM_WORKERS)),
                     "mmar_automl.run_id": run_id,
                     "mmar_automl.mmar": mmar.layout.root.name,
                     "mlflow.note.content": f"A search over {mmar.layout.root.name}, {run_id}.",

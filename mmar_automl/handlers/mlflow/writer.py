@@ -30,18 +30,29 @@ _OTHERS_AT_ONCE = 90
 class Writer:
     """Writes notes to one experiment. `work` is the thread's; the rest may come from others.
 
+    `token` is the search's own, 32 hex digits: a `resumed` search finds its runs by it.
+
     During an outage it keeps what it has and tries again, after at most half a minute. What
     MLflow refuses for what is in it is given up, told, and the rest written.
     """
 
-    def __init__(self, *, uri: str, experiment: str, notify: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        uri: str,
+        experiment: str,
+        notify: Callable[[str], None],
+        token: str | None = None,
+        resumed: bool = False,
+    ) -> None:
         self._uri = uri
         self._experiment = experiment
         self._notify = notify
         self._hurry = threading.Event()
         self._client: Any = None
         self._experiment_id = ""
-        self._id = uuid.uuid4()
+        self._id = uuid.UUID(hex=token) if token else uuid.uuid4()
+        self._resumed = resumed
         self._runs: dict[str, str] = {}
         self._unsure: set[str] = set()
         self.written = 0
@@ -175,9 +186,10 @@ class Writer:
     def _create(self, note: Note) -> str:
         """Make the note's run; one that an answer lost on its way has made already is found."""
         mark = uuid.uuid5(self._id, note.key).hex
-        if note.key in self._unsure:
+        if self._resumed or note.key in self._unsure:
             query = f"tags.`mmar_automl.mark` = '{mark}'"
             for run in self._client.search_runs([self._experiment_id], query):
+                self._client.update_run(run.info.run_id, status="RUNNING")
                 return str(run.info.run_id)
         tags = {**note.tags, "mmar_automl.version": __version__, "mmar_automl.mark": mark}
         if note.key:

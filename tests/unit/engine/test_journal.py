@@ -20,6 +20,7 @@ from mmar_automl.engine.journal import Journal, TornJournal, read_journal
 EVENTS = [
     RunStarted(
         run_id="läsion 1",
+        token="t",
         workers=(("W1", (0, 1)), ("W2", ())),
         controller="Grid",
         version="1",

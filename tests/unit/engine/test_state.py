@@ -38,6 +38,7 @@ CLOCK = itertools.count(1.0)
 def started(*workers: str) -> RunStarted:
     return RunStarted(
         run_id="run_a",
+        token="t",
         workers=tuple((name, ()) for name in workers),
         controller="Test",
         version="0",
@@ -55,7 +56,10 @@ def made(*ids: int, after: str | None = None) -> RecommendationsMade:
 
 def assigned(state: EngineState, number: int, worker: str) -> JobAssigned:
     return JobAssigned(
-        job=state.next_job(worker), recommendation_id=number, worker=worker, time=next(CLOCK)
+        job=state.job_name(number, worker),
+        recommendation_id=number,
+        worker=worker,
+        time=next(CLOCK),
     )
 
 
