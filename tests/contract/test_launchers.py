@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,18 +134,19 @@ def test_a_tree_that_ignores_sigterm_and_leaves_its_group_is_ended(command: Make
 
 def test_a_job_of_another_process_is_adopted_by_its_token(command: Make) -> None:
     """Whatever attempt it is; its end is noticed, its exit status unknown."""
+    run = uuid.uuid4().hex
     launcher, later = LocalLauncher(), LocalLauncher()
-    handle = launcher.submit(command("import time; time.sleep(60)", token="run/W1_1_J1#2"), [])
+    handle = launcher.submit(command("import time; time.sleep(60)", token=f"{run}/W1_1_J1#2"), [])
     settle()
-    assert later.adopt("run/W1_1_J") is None
-    adopted = later.adopt("run/W1_1_J1")
+    assert later.adopt(f"{run}/W1_1_J") is None
+    adopted = later.adopt(f"{run}/W1_1_J1")
     assert adopted is not None
     assert (adopted.pid, adopted.started) == (handle.pid, handle.started)
-    assert later.poll([adopted])["run/W1_1_J1"].running
+    assert later.poll([adopted])[f"{run}/W1_1_J1"].running
     later.cancel(adopted, grace=5)
-    state = later.poll([adopted], timeout=5)["run/W1_1_J1"]
+    state = later.poll([adopted], timeout=5)[f"{run}/W1_1_J1"]
     assert (state.running, state.exit_status) == (False, None)
-    assert not launcher.poll([handle], timeout=5)["run/W1_1_J1#2"].running
+    assert not launcher.poll([handle], timeout=5)[f"{run}/W1_1_J1#2"].running
 
 
 def test_a_pid_that_is_somebody_elses_is_not_taken_for_the_job(command: Make) -> None:
