@@ -103,9 +103,17 @@ def _message(error: jsonschema.ValidationError) -> str:
         low = [option["minimum"] for option in wanted if "minimum" in option]
         if low and isinstance(error.instance, int):
             return f"must be at least {low[0]}"
-        kinds = [option["type"] for option in wanted if "type" in option]
-        return f"must be {_either(kinds)}" + (" or a {variable}" if low or len(wanted) > 1 else "")
+        if error.instance == []:
+            return "must not be empty"
+        return f"must be {' or '.join(map(_option, wanted))}"
     return error.message
+
+
+def _option(option: Mapping[str, Any]) -> str:
+    reference = str(option.get("$ref", ""))
+    if reference.endswith("/variable"):
+        return "a {variable}"
+    return "an object" if reference else _either([str(option.get("type"))])
 
 
 def _either(kinds: list[str]) -> str:
