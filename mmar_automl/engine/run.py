@@ -320,6 +320,8 @@ class Engine:
                 if worker in self._workers and self._state.assignable(number, worker):
                     self._assign_one(number, worker)
             if more:
+                # There is something to do after all.
+                begun = [item for item in begun if not isinstance(item, EndRun)]
                 self._recommended(more, None)
             self._carry_out(begun)
 

@@ -1,11 +1,12 @@
 """A stand-in for a training program: behaves as the first-level keys of its config say.
 
-`behaviour`: succeed, crash, oom, kill, kill_child, hang, ignore_sigterm, grandchild, torn, silent,
-nan, text. `score` is the score; `seconds` how long it takes.
+`behaviour`: succeed, crash, oom, real_oom, kill, killed_once, kill_child, hang, ignore_sigterm,
+grandchild, flood, torn, silent, nan, text. `score` is the score; `seconds` how long it takes.
 """
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -47,6 +48,14 @@ if behaviour == "crash":
     sys.exit("RuntimeError: the stand-in was told to crash")
 if behaviour == "oom":
     sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB")
+if behaviour == "killed_once" and not os.environ.get("MMAR_RESUME"):
+    os.kill(os.getpid(), signal.SIGKILL)
+if behaviour == "real_oom":
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    held = [bytearray(1 << 28) for _ in range(64)]
+if behaviour == "flood":
+    sys.stderr.buffer.write(b"\xff" * 20_000_000 + b"x")
+    sys.exit(1)
 if behaviour == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 if behaviour == "kill_child":
