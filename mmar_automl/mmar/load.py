@@ -160,8 +160,12 @@ def _read(file: Path, problems: list[Problem], default: Any = None) -> JsonSourc
         hint = f"{file.parent.name}/ has {', '.join(others)}" if others else ""
     except PermissionError as error:
         raise EnvironmentFault(f"{file} cannot be read: {error.strerror}") from error
+    except IsADirectoryError:
+        message = "a directory, not a file"
     except (OSError, ValueError) as error:
-        message = "a directory, not a file" if file.is_dir() else f"cannot be read: {error}"
+        # A name may be too long, or hold what no file name can.
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"cannot be read: {reason}"
     if message:
         problems.append(Problem(severity="error", file=str(file), message=message, hint=hint))
     return JsonSource(file, {} if default is None else default, {}, readable=False)

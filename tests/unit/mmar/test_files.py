@@ -270,5 +270,6 @@ def test_config_file_names_the_training_config(tmp_path: Path) -> None:
     (tmp_path / "config" / "config_automl.json").write_text(json.dumps({"handlers": [handler]}))
     assert load(tmp_path, {"trainconf": "other.json"}).train_config.data == {"name": "other"}
     assert load(tmp_path).train_config.data == {"name": "config_train"}
-    _, problems = read(tmp_path, {"trainconf": "gone\0.json"})
-    assert len(problems) == 1
+    for name in ("gone\0.json", "a" * 5000, "."):
+        _, problems = read(tmp_path, {"trainconf": name})
+        assert len(problems) == 1
