@@ -14,7 +14,12 @@ from mmar_automl.search.targets import as_disabled, strict_text
 
 
 def check_definitions(
-    config: Mapping[str, Any], space: SearchSpace, links: Links, findings: Findings
+    config: Mapping[str, Any],
+    space: SearchSpace,
+    links: Links,
+    findings: Findings,
+    *,
+    clara_sections: bool,
 ) -> None:
     """An alias is defined once, and something uses it."""
     used = {item.alias for item in links.applies}
@@ -22,10 +27,10 @@ def check_definitions(
     first: dict[str, JsonPath] = {
         arg.name: place for parameter, arg, place in _args(space) if not parameter.component
     }
-    # An MMAR whose round script trains something else reads its config by itself.
-    invented = [name for name in first if name not in config] if "train" in config else []
-    for name in invented:
-        if name not in used and not links.uses_of_variable(name):
+    # Another program than ours reads its config by itself.
+    ours = clara_sections and "train" in config
+    for name in first:
+        if ours and not (name in config or name in used or links.uses_of_variable(name)):
             findings.warning(
                 first[name],
                 name,

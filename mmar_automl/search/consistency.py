@@ -24,7 +24,7 @@ def check_consistency(
     clara_sections: bool,
 ) -> None:
     """Report whatever is wrong between entries that are each right on their own."""
-    check_definitions(config, space, links, findings)
+    check_definitions(config, space, links, findings, clara_sections=clara_sections)
     check_applies(components, space, links, findings)
     _check_without_effect(space, findings)
     if _check_when_circles(space, findings):
