@@ -23,6 +23,8 @@ def check_definitions(
 ) -> None:
     """An alias is defined once, and something uses it."""
     used = {item.alias for item in links.applies}
+    # Applied and never defined: likely the other half of a slip.
+    dangling = [item.alias for item in links.applies if not links.knows(item.alias)]
     used.update(name for parameter in space for name in parameter.when)
     first: dict[str, JsonPath] = {
         arg.name: place for parameter, arg, place in _args(space) if not parameter.component
@@ -35,7 +37,7 @@ def check_definitions(
                 first[name],
                 name,
                 f"nothing uses the first-level parameter {name!r}",
-                findings.nearest(name, _dangling(links)) or "apply it in a component, or delete it",
+                findings.nearest(name, dangling) or "apply it in a component, or delete it",
             )
     for _, arg, place in _args(space):
         if arg.alias is None:
@@ -53,7 +55,7 @@ def check_definitions(
                 place,
                 f"{arg.name}#{arg.alias}",
                 f"nothing applies the alias {arg.alias!r}",
-                findings.nearest(arg.alias, _dangling(links)),
+                findings.nearest(arg.alias, dangling),
             )
         first.setdefault(arg.alias, place)
 
@@ -62,11 +64,6 @@ def _args(space: SearchSpace) -> Iterator[tuple[Parameter, Arg, JsonPath]]:
     for parameter in space:
         for position, arg in enumerate(parameter.args):
             yield parameter, arg, (*parameter.source, "args", position)
-
-
-def _dangling(links: Links) -> list[str]:
-    """Aliases that are applied and that nothing defines: likely the other half of a slip."""
-    return [item.alias for item in links.applies if not links.knows(item.alias)]
 
 
 def check_applies(

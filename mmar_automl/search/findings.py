@@ -46,9 +46,11 @@ class Findings:
 
     def nearest(self, word: object, candidates: Iterable[str]) -> str:
         """As the function, until there were too many."""
+        if self._comparisons <= 0:
+            return ""
         known = list(candidates)
         self._comparisons -= len(known)
-        return nearest(word, known) if self._comparisons > 0 else ""
+        return nearest(word, known)
 
 
 def nearest(word: object, candidates: Iterable[str]) -> str:
