@@ -47,7 +47,7 @@ def load_class(path: str, folders: Sequence[Path]) -> type[Any]:
         raise CannotLoad(
             f"{Path(error.filename or module_name).name}:{error.lineno}: {error.msg}"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CannotLoad(
             f"importing {module_name} raised {type(error).__name__}: {error}", _place(error)
         ) from error

@@ -77,9 +77,7 @@ def run(
     no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do not write to MLflow.")] = False,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Go on with --run-id, or the latest run, after any end."
-        ),
+        typer.Option("--resume", help="Go on with --run-id, or the latest run, after any end."),
     ] = False,
     max_jobs: Annotated[
         int | None,
@@ -108,6 +106,16 @@ def run(
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="From SIGTERM to SIGKILL for a job.")
     ] = "10",
+    admin_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Serve the admin console on this loopback port as well; 0 for any free one.",
+            show_default=False,
+        ),
+    ] = None,
     no_data_check: Annotated[
         bool,
         typer.Option("--no-data-check", help="Go on though files of the data list are missing."),
@@ -133,10 +141,13 @@ def run(
     for notice in notices:
         warn(notice)
     from mmar_automl.app.bootstrap import build
+    from mmar_automl.app.console import listen, serving
     from mmar_automl.app.results import find_run
     from mmar_automl.engine.limits import Limits
     from mmar_automl.executors.mmar import Patience
+    from mmar_automl.search.describe import size
 
+    admin_socket = listen(admin_port)
     search = build(
         checked,
         run_id=run_id,
@@ -159,11 +170,11 @@ def run(
         say=say,
         report=warn,
     )
-    say(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {_size(checked)}")
+    say(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {size(checked.space)}")
     say(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
     say(f"run {search.run_id}: {search.run.root}")
     try:
-        with _signals(search.engine):
+        with _signals(search.engine), serving(search, admin_socket, warn):
             outcome = search.engine.run(search.context)
     finally:
         search.lock.release()
@@ -194,13 +205,6 @@ def _tracking(
     return lambda: MlflowHandler(
         tracking_uri=tracking_uri or None, experiment=experiment, notify=warn
     )
-
-
-def _size(checked: Checked) -> str:
-    from mmar_automl.search.count import count
-
-    number = count(checked.space)
-    return "infinitely many configurations" if number is None else f"{number} configurations"
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from mmar_automl.defs import (
 from mmar_automl.search.distinct import levels
 
 MAX_JOBS = 32
+AT_ONCE = 10_000
+"""A larger budget is drawn as jobs end, so that the queue stays bounded."""
 _TRIES = 1000
 """So many draws in a row without a new configuration mean that the space is exhausted."""
 
@@ -42,31 +44,34 @@ class RandomController(Controller):
         self._seed = seed
         self._random = random.Random(seed)
         self._space: SearchSpace | None = None
+        self._seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def set_search_space(self, space: SearchSpace, ctx: Context) -> None:
         """Keep the space."""
         self._space = space
 
     def initial_recommendation(self, ctx: Context) -> list[Recommendation]:
-        """All jobs at once: no draw depends on an outcome."""
+        """All jobs at once, since no draw depends on an outcome, or the first `AT_ONCE`."""
+        return self._draw(AT_ONCE)
+
+    def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
+        """The next draw of a budget that was too large for the first answer."""
+        return self._draw(1)
+
+    def _draw(self, most: int) -> list[Recommendation]:
         space = self._space
         assert space is not None
-        seen: set[tuple[tuple[str, Value], ...]] = set()
         drawn: list[Recommendation] = []
         tries = 0
-        while len(drawn) < self._jobs and tries < _TRIES:
+        while len(drawn) < most and len(self._seen) < self._jobs and tries < _TRIES:
             values = space.effective({p.key: draw(p, self._random) for p in space})
             mark = tuple(values.items())
             tries += 1
-            if mark not in seen:
-                seen.add(mark)
+            if mark not in self._seen:
+                self._seen.add(mark)
                 tries = 0
-                drawn.append(Recommendation(len(drawn) + 1, SearchResult(space, values)))
+                drawn.append(Recommendation(len(self._seen), SearchResult(space, values)))
         return drawn
-
-    def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
-        """Nothing more."""
-        return []
 
     def describe(self) -> str:
         """The budget and the seed."""

@@ -28,9 +28,9 @@ def hopeless(jobs: Sequence[Job], most: int) -> str:
 
     Empty while there is hope.
     """
-    ended = sorted((job for job in jobs if job.ended is not None), key=lambda job: job.ended or 0.0)
-    if any(job.state in (JobState.FINISHED, JobState.PRUNED) for job in ended):
+    if any(job.state in (JobState.FINISHED, JobState.PRUNED) for job in jobs):
         return ""
+    ended = sorted((job for job in jobs if job.ended is not None), key=lambda job: job.ended or 0.0)
     last = [job for job in ended if job.state is JobState.FAILED][-most:]
     if len(last) < most or len({(job.failure, job.message) for job in last}) > 1:
         return ""

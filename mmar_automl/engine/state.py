@@ -66,6 +66,7 @@ class EngineState:
         self.answered = False
         """Whether the controller has given its initial recommendations."""
         self._names: dict[int, str] = {}
+        self._had: dict[str, int] = {}
         self._told: set[str] = set()
         self._untold: set[str] = set()
         self._rounds: list[tuple[tuple[int, ...], set[int]]] = []
@@ -86,8 +87,7 @@ class EngineState:
         known = self._names.get(recommendation_id)
         if known is not None:
             return known
-        so_far = sum(name.startswith(f"{worker}_") for name in self.jobs)
-        return f"{worker}_{so_far + 1}_J{len(self.jobs) + 1}"
+        return f"{worker}_{self._had.get(worker, 0) + 1}_J{len(self.jobs) + 1}"
 
     def assignable(self, recommendation_id: int, worker: str) -> bool:
         """Whether a scheduler's choice still holds."""
@@ -201,6 +201,7 @@ class EngineState:
                 ended=None,
             )
         else:
+            self._had[event.worker] = self._had.get(event.worker, 0) + 1
             proposal = self.proposals[event.recommendation_id]
             job = Job(
                 name=event.job,

@@ -102,3 +102,16 @@ def test_the_reference_names_every_exit_status() -> None:
             assert code is None or f"| {code} |" in table
     assert "130, 143, 129" in table
     assert sys.version_info >= (3, 10)
+
+
+def test_the_table_of_failure_classes_is_the_codes() -> None:
+    """Every class with its policy, in docs/job-states.md as in `defs`."""
+    from mmar_automl.defs import POLICIES
+
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| (yes|no) \| (yes|no) \|$",
+        (ROOT / "docs/job-states.md").read_text(),
+        re.MULTILINE,
+    )
+    told = {name: (retry == "yes", seen == "yes") for name, retry, seen in rows}
+    assert told == {str(c): (policy.retry, policy.observation) for c, policy in POLICIES.items()}

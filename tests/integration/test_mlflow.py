@@ -266,3 +266,25 @@ def test_a_server_gets_the_same_as_a_file(make_mmar: MakeMmar, server: str) -> N
     files = MlflowClient(server).list_artifacts(jobs[0].info.run_id)
     assert [file.path for file in files] == ["config_train.json"]
     assert not (mmar.root / "automl/mlflow.db").exists()
+
+
+def test_a_resumed_search_goes_on_in_its_runs(make_mmar: MakeMmar) -> None:
+    """After kill -9 nothing stands twice, and nothing is left RUNNING."""
+    mmar = make_mmar(searching(score=[0.1, 0.2, 0.3], seconds=[3]))
+    environment = {**os.environ, **LOG}
+    argv = mmar.argv("run", "{root}", "--workers", "cpu", "--run-id", "x")
+    search = subprocess.Popen(
+        argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (mmar.root / "automl/x/W1_3_J3/seen.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    search.kill()
+    search.wait()
+    done = tracked(mmar, "--run-id", "x", "--resume", timeout=120)
+    assert done.returncode == 0, done.stderr
+    parent, jobs = runs_of(own_store(mmar), "mmar")
+    assert sorted(run.info.run_name for run in jobs) == ["W1_1_J1", "W1_2_J2", "W1_3_J3"]
+    assert {run.info.status for run in [parent, *jobs]} == {"FINISHED"}
+    assert sorted(run.data.metrics["score"] for run in jobs) == [0.1, 0.2, 0.3]

@@ -10,15 +10,25 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from mmar_automl.api import Handler
-from mmar_automl.defs import Context, ContextKey, JobState, Outcome, RunOutcome, RunState, finite
+from mmar_automl.defs import (
+    Context,
+    ContextKey,
+    Job,
+    JobState,
+    Outcome,
+    RunOutcome,
+    RunState,
+    finite,
+)
 from mmar_automl.handlers.mlflow.notes import Closing, Note
 from mmar_automl.handlers.mlflow.store import check_tracking_uri, store_uri
 from mmar_automl.handlers.mlflow.writer import Writer
 from mmar_automl.jobs.result import read_progress, read_stats
-from mmar_automl.mmar.layout import MmarLayout
+from mmar_automl.mmar.layout import MmarLayout, RunLayout
 from mmar_automl.mmar.load import Mmar
 
 PATIENCE = 30.0
@@ -95,6 +105,12 @@ class MlflowHandler(Handler):
                 files={**_texts(mmar.train_config.file), **_texts(mmar.automl_config.file)},
             )
         )
+        for job in ctx.get_prop(ContextKey.HISTORY, []):
+            if job.state in _JOB_STATUS and job.state is not JobState.INTERRUPTED:
+                # What an earlier process could not write any more.
+                self._notes.put(_opening(job, run_id, past=True))
+                run = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT)))
+                self._notes.put(_closing(job, str(run.job(job.name).root), past=True))
         self._thread = threading.Thread(
             target=self._writer.work, args=(self._notes,), name="mlflow", daemon=True
         )
@@ -102,53 +118,22 @@ class MlflowHandler(Handler):
 
     def start_job(self, ctx: Context) -> None:
         """Open the job's run with its parameters."""
-        name = ctx.get_prop(ContextKey.JOB_NAME)
-        self._notes.put(
-            Note(
-                key=name,
-                name=name,
-                time=ctx.get_prop(ContextKey.JOB_START_TIME),
-                parameters=dict(ctx.get_prop(ContextKey.NAMED_VALUES)),
-                tags={
-                    "mmar_automl.run_id": str(ctx.get_prop(ContextKey.RUN_ID)),
-                    "mmar_automl.worker": ctx.get_prop(ContextKey.WORKER_NAME),
-                    "mmar_automl.gpus": ",".join(map(str, ctx.get_prop(ContextKey.GPUS))),
-                    "mmar_automl.state": str(JobState.RUNNING),
-                },
-            )
-        )
+        self._notes.put(_opening(_job_of(ctx), str(ctx.get_prop(ContextKey.RUN_ID))))
 
     def end_job(self, ctx: Context) -> None:
         """Close the job's run with its curves, its score and its config."""
         outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
-        now = time.time()
-        root = ctx.get_prop(ContextKey.JOB_MMAR_ROOT)
-        steps: list[tuple[str, float, int, float]] = []
-        files: dict[str, str] = {}
-        if root is not None:
-            job = MmarLayout(Path(root))
-            steps += _curves(job, ctx.get_prop(ContextKey.JOB_START_TIME))
-            files = _texts(job.train_config)
-        if outcome.value is not None:
-            steps.append(("score", outcome.value, outcome.epoch or 0, now))
-        tags = {
-            "mmar_automl.state": str(outcome.state),
-            "mlflow.note.content": _in_words(outcome),
-        }
-        if outcome.failure is not None:
-            tags["mmar_automl.failure"] = str(outcome.failure)
-        if outcome.metric is not None:
-            tags["mmar_automl.metric"] = outcome.metric
-        self._notes.put(
-            Closing(
-                key=outcome.job_name,
-                status=_JOB_STATUS[outcome.state],
-                time=now,
-                steps=tuple(steps),
-                tags=tags,
-                files=files,
-            )
+        job = replace(
+            _job_of(ctx),
+            state=outcome.state,
+            ended=time.time(),
+            score=outcome.value,
+            epoch=outcome.epoch,
+            metric=outcome.metric,
+            failure=outcome.failure,
+            message=outcome.message,
         )
+        self._notes.put(_closing(job, ctx.get_prop(ContextKey.JOB_MMAR_ROOT)))
 
     def end_automl(self, ctx: Context) -> None:
         """Close the search's run with its best score."""
@@ -185,6 +170,59 @@ class MlflowHandler(Handler):
             self._notify(f"MLflow: {lost} writes were lost; the report has everything")
 
 
+def _job_of(ctx: Context) -> Job:
+    return Job(
+        name=ctx.get_prop(ContextKey.JOB_NAME),
+        recommendation_id=0,
+        worker=ctx.get_prop(ContextKey.WORKER_NAME),
+        gpus=tuple(ctx.get_prop(ContextKey.GPUS)),
+        parameters=dict(ctx.get_prop(ContextKey.NAMED_VALUES)),
+        started=ctx.get_prop(ContextKey.JOB_START_TIME),
+    )
+
+
+def _opening(job: Job, run_id: str, *, past: bool = False) -> Note:
+    return Note(
+        key=job.name,
+        name=job.name,
+        time=job.started,
+        parameters=dict(job.parameters),
+        tags={
+            "mmar_automl.run_id": run_id,
+            "mmar_automl.worker": job.worker,
+            "mmar_automl.gpus": ",".join(map(str, job.gpus)),
+            "mmar_automl.state": str(JobState.RUNNING),
+        },
+        past=past,
+    )
+
+
+def _closing(job: Job, root: str | None, *, past: bool = False) -> Closing:
+    ended = job.ended or time.time()
+    steps: list[tuple[str, float, int, float]] = []
+    files: dict[str, str] = {}
+    if root is not None:
+        layout = MmarLayout(Path(root))
+        steps += _curves(layout, job.started)
+        files = _texts(layout.train_config)
+    if job.score is not None:
+        steps.append(("score", job.score, job.epoch or 0, ended))
+    tags = {"mmar_automl.state": str(job.state), "mlflow.note.content": _in_words(job)}
+    if job.failure is not None:
+        tags["mmar_automl.failure"] = str(job.failure)
+    if job.metric is not None:
+        tags["mmar_automl.metric"] = job.metric
+    return Closing(
+        key=job.name,
+        status=_JOB_STATUS[job.state],
+        time=ended,
+        steps=tuple(steps),
+        tags=tags,
+        files=files,
+        past=past,
+    )
+
+
 def _curves(job: MmarLayout, started: float) -> list[tuple[str, float, int, float]]:
     metric = read_stats(job).metric or "metric"
     # The key metric goes before a value of the same name, and `score` is the job's own.
@@ -201,11 +239,11 @@ def _curves(job: MmarLayout, started: float) -> list[tuple[str, float, int, floa
     return curves
 
 
-def _in_words(outcome: Outcome) -> str:
-    if outcome.value is not None and outcome.state is JobState.FINISHED:
-        epoch = "" if outcome.epoch is None else f" at epoch {outcome.epoch}"
-        return f"{outcome.metric or 'score'} {outcome.value:.4f}{epoch}."
-    return f"{str(outcome.state).replace('_', ' ')}: {outcome.message}"
+def _in_words(job: Job) -> str:
+    if job.score is not None and job.state is JobState.FINISHED:
+        epoch = "" if job.epoch is None else f" at epoch {job.epoch}"
+        return f"{job.metric or 'score'} {job.score:.4f}{epoch}."
+    return f"{str(job.state).replace('_', ' ')}: {job.message}"
 
 
 def _texts(file: Path) -> dict[str, str]:

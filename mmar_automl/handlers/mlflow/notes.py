@@ -17,6 +17,8 @@ class Note:
     parameters: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    past: bool = False
+    """Of a job that ended before the search was resumed: written only if it is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,5 @@ class Closing:
     steps: tuple[tuple[str, float, int, float], ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    past: bool = False
+    """Of a job that ended before the search was resumed: written only if it is not there yet."""

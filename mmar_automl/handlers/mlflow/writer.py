@@ -53,6 +53,7 @@ class Writer:
         self._experiment_id = ""
         self._id = uuid.UUID(hex=token) if token else uuid.uuid4()
         self._resumed = resumed
+        self._found: dict[str, tuple[str, str]] = {}
         self._runs: dict[str, str] = {}
         self._unsure: set[str] = set()
         self.written = 0
@@ -123,6 +124,8 @@ class Writer:
                     SqlAlchemyStore(sqlite_uri(beside), artifacts).engine.dispose()
             client = make_client(self._uri)
             self._experiment_id = self._find_experiment(client, artifacts)
+            if self._resumed:
+                self._found = _marked(client, self._experiment_id)
         self._client = client
 
     def _find_experiment(self, client: Any, artifacts: str | None) -> str:
@@ -157,6 +160,8 @@ class Writer:
     def _write(self, note: Note | Closing) -> None:
         """Write a note, whatever part of it is there already; what is refused comes last."""
         refused: list[Exception] = []
+        if note.past and self._is_settled(note.key):
+            return
         if isinstance(note, Note):
             self._open(note, refused)
         elif note.key in self._runs:
@@ -183,13 +188,21 @@ class Writer:
             files["parameters.json"] = text_of(note.parameters)
         self._log_files(run_id, files, refused)
 
+    def _is_settled(self, key: str) -> bool:
+        """Whether an earlier process of this search has written a run to its end."""
+        _, status = self._found.get(uuid.uuid5(self._id, key).hex, ("", "RUNNING"))
+        return status != "RUNNING"
+
     def _create(self, note: Note) -> str:
         """Make the note's run; one that an answer lost on its way has made already is found."""
         mark = uuid.uuid5(self._id, note.key).hex
-        if self._resumed or note.key in self._unsure:
+        if mark in self._found:
+            run_id, _ = self._found[mark]
+            self._client.update_run(run_id, status="RUNNING")
+            return run_id
+        if note.key in self._unsure:
             query = f"tags.`mmar_automl.mark` = '{mark}'"
             for run in self._client.search_runs([self._experiment_id], query):
-                self._client.update_run(run.info.run_id, status="RUNNING")
                 return str(run.info.run_id)
         tags = {**note.tags, "mmar_automl.version": __version__, "mmar_automl.mark": mark}
         if note.key:
@@ -239,6 +252,21 @@ class Writer:
     def _log_files(self, run_id: str, files: dict[str, str], refused: list[Exception]) -> None:
         for name, text in files.items():
             _tolerate(refused, self._client.log_text, run_id, text, name)
+
+
+def _marked(client: Any, experiment_id: str) -> dict[str, tuple[str, str]]:
+    """The experiment's runs with a mark of ours: mark → (run id, status)."""
+    found: dict[str, tuple[str, str]] = {}
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], max_results=1000, page_token=token)
+        for run in page:
+            mark = run.data.tags.get("mmar_automl.mark")
+            if mark:
+                found[mark] = (str(run.info.run_id), str(run.info.status))
+        token = page.token
+        if not token:
+            return found
 
 
 class Unwritten(Exception):
