@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from mmar_automl import __version__
-from mmar_automl.cli import evaluate, export, preview, report, run, train, validate
+from mmar_automl.cli import (
+    admin,
+    evaluate,
+    export,
+    preview,
+    report,
+    run,
+    status,
+    stop,
+    train,
+    validate,
+)
 from mmar_automl.cli.console import err, print_problems
 from mmar_automl.errors import BadInput, ConfigProblems, MmarAutomlError, Stopped
 
@@ -21,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, preview, validate, report, train, evaluate, export):
+for command in (run, status, admin, stop, preview, validate, report, train, evaluate, export):
     command.register(app)
 
 

@@ -224,9 +224,8 @@ def check_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
 def help_text(words: Sequence[str]) -> str:
     """All commands, or one in full. Raises `Refused` for one that does not exist."""
     if not words:
-        return table(
-            ("COMMAND", ""), [(_usage(name), command.summary) for name, command in COMMANDS.items()]
-        )
+        lines = [(_usage(name), command.summary) for name, command in COMMANDS.items()]
+        return table(lines[0], lines[1:])
     name = words[0]
     if name not in COMMANDS:
         raise Refused(f"there is no command {name!r}", nearest(name, COMMANDS) or "help lists them")

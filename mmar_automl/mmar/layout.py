@@ -116,6 +116,11 @@ class RunLayout:
         return self.root / "lock"
 
     @property
+    def console(self) -> Path:
+        """Where the running search takes commands; for its user alone."""
+        return self.root / "console.json"
+
+    @property
     def configs(self) -> Path:
         """The base's configs as they were when the search began."""
         return self.root / "config"
