@@ -11,6 +11,7 @@ from typing import Any
 
 from mmar_automl.api import Controller, Executor, Handler
 from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
+from mmar_automl.app.components import check_components
 from mmar_automl.app.precedence import check_overridden, check_validation_interval
 from mmar_automl.byoc import CannotLoad, load_class
 from mmar_automl.defs import SearchSpace
@@ -86,6 +87,7 @@ def check(
     if mmar.automl_config.readable:
         components, found = read_components(mmar, running=running)
         problems += found
+    problems += check_components(mmar, problems)
     return Checked(mmar, space, tuple(components), tuple(problems))
 
 

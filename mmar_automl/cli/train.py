@@ -134,7 +134,8 @@ def told_to_torchrun() -> Iterator[None]:
     except MmarAutomlError as error:
         file = os.environ.get("TORCHELASTIC_ERROR_FILE")
         if file:
-            more = {"py_callstack": "", "timestamp": str(int(time.time()))}
+            # torchrun prints the call stack, so the message stands in its place.
+            more = {"py_callstack": str(error), "timestamp": str(int(time.time()))}
             message = {"message": {"message": str(error), "extraInfo": more}}
             with contextlib.suppress(OSError):
                 Path(file).write_text(json.dumps(message), encoding="utf-8")

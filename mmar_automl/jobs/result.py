@@ -2,8 +2,9 @@
 
 `models/train_stats.json`, rewritten atomically at each validation: `best_validation_metric`
 (absent or null while there is none), `best_validation_epoch`, `metric` (the key metric's name),
-`direction` ("min" where less is better; "max" where absent). Both files hold the metric's natural
-value; who reads the score for a search wants higher to be better, and gets it so.
+`direction` ("min" where less is better; "max" where absent), `fault` (why the training failed).
+Both files hold the metric's natural value; a search wants higher to be better, and is given the
+score so.
 `models/progress.jsonl`, a line at each validation: `epoch`, `metric`, `seconds` since the start,
 and whatever else the trainer knows. Both are absent when a job starts, so what is there
 afterwards is the job's own.
@@ -72,7 +73,9 @@ def read_stats(job: MmarLayout) -> TrainStats:
     metric = raw.get("metric")
     number = finite(value)
     complaint = ""
-    if number is None:
+    if number is None and isinstance(raw.get("fault"), str):
+        complaint = raw["fault"]
+    elif number is None:
         complaint = (
             "no validation gave a finite score"
             if value is None

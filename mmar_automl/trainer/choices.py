@@ -9,6 +9,8 @@ from mmar_automl.errors import JsonPath, format_path
 from mmar_automl.trainer import names
 from mmar_automl.trainer.scopes import Findings, Scopes, is_component, is_model_file, names_of
 
+EXACTLY_ONE = "exactly one must be"
+"""How the message about alternatives ends."""
 Placed = tuple[dict[str, Any], JsonPath]
 """A component and its place in the file."""
 
@@ -24,7 +26,7 @@ def alternative(
         what = f"{len(on)} of its alternatives are enabled ({listed})"
         what = what if on else "none of its alternatives is enabled"
         hint = 'write "disabled": true into the others, or let a search choose'
-        findings.wrong(path, f"{what}; exactly one must be", hint=hint)
+        findings.wrong(path, f"{what}; {EXACTLY_ONE}", hint=hint)
     return (values[on[0]], (*path, on[0])) if on else None
 
 

@@ -50,9 +50,13 @@ def join(place: Place, device: str) -> None:
 
     if place.world == 1 or dist.is_initialized():
         return
+    import ignite.distributed as idist
+
     if device.startswith("cuda"):
         torch.cuda.set_device(place.local_rank)
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    # ignite meets on its first use, which would be in a handler that only the first process has.
+    idist.sync()
     log.info("%s processes train together", place.world)
 
 

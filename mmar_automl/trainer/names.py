@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mmar_automl.trainer.catalog import canonical
+
 PACKAGES = (
     "monai.networks.nets",
     "monai.losses",
@@ -94,8 +96,10 @@ def find_path(path: str, folders: Sequence[Path] = ()) -> Component | None:
 
 def suggest(name: str) -> tuple[str, ...]:
     """Up to three exported names near `name`, the nearest first."""
-    every = [known for package in PACKAGES for known in _exports(package)]
-    return nearest(name, every)
+    every = {known for package in PACKAGES for known in _exports(package)}
+    # `RandZoomD` and `RandZoomDict` are `RandZoomd`, which is what people write.
+    plain = [known for known in sorted(every) if canonical(known) == known]
+    return nearest(name, plain)
 
 
 def nearest(word: str, known: Iterable[str]) -> tuple[str, ...]:

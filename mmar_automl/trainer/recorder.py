@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import resource
@@ -34,10 +35,10 @@ class Recorder:
     MONAI's CheckpointSaver. Values are the metric's own, never negated.
     """
 
-    def __init__(self, layout: MmarLayout, *, write: bool, minimise: bool = False) -> None:
+    def __init__(self, layout: MmarLayout, *, write: bool) -> None:
         self._layout = layout
         self._write = write
-        self._minimise = minimise
+        self.minimise = False
         self._started = time.monotonic()
         self._losses = LossWatch()
         self._trainer: Any = None
@@ -66,8 +67,9 @@ class Recorder:
             evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._validated)
 
     def write_fault(self, message: str, kind: str) -> None:
-        """Note in the score file why the training failed."""
-        self._write_stats(fault=message, fault_class=kind)
+        """Note in the score file why the training failed, as far as there is a place for it."""
+        with contextlib.suppress(OSError):
+            self._write_stats(fault=message, fault_class=kind)
 
     def state(self) -> dict[str, Any]:
         """What a training that goes on elsewhere has to know."""
@@ -99,7 +101,7 @@ class Recorder:
         details = self._details.read(evaluator) if self._details is not None else {}
         if value is None or not math.isfinite(value):
             log.warning("%s is %s at epoch %s, so it can't be the best", self.metric, value, epoch)
-        elif self.best is None or (value < self.best if self._minimise else value > self.best):
+        elif self.best is None or (value < self.best if self.minimise else value > self.best):
             self.best, self.best_epoch, self._best_details = value, epoch, details
         if not self._write:
             return
@@ -112,7 +114,7 @@ class Recorder:
         }
         if "per_class" in details:
             line["per_class"] = details["per_class"]
-        if self._minimise:
+        if self.minimise:
             line["direction"] = "min"
         result.append_progress(
             self._layout, {k: v for k, v in line.items() if k != "per_class" or v}
@@ -133,7 +135,7 @@ class Recorder:
             "best_validation_metric": self.best,
             "best_validation_epoch": self.best_epoch,
             "metric": self.metric,
-            "direction": "min" if self._minimise else "max",
+            "direction": "min" if self.minimise else "max",
             "epochs": self._trainer.state.epoch if self._trainer is not None else 0,
             "validations": self.validations,
             "seconds": self._seconds(),

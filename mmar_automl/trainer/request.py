@@ -53,11 +53,6 @@ class Prepared:
     translation: Translation
     known: dict[str, Any]
 
-    @property
-    def minimise(self) -> bool:
-        """Whether less of the key metric is better."""
-        return self.translation.minimise
-
 
 def prepare(
     request: Request, *, training: bool = False, files: bool = True, place: Place = ALONE

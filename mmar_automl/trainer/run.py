@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import Any
+from pathlib import Path
 
-from mmar_automl.errors import BadInput, EnvironmentFault, MmarAutomlError
+from mmar_automl.errors import (
+    BadInput,
+    ConfigProblems,
+    EnvironmentFault,
+    MmarAutomlError,
+    format_path,
+)
 from mmar_automl.jobs import result
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.trainer import checks, distributed, process
-from mmar_automl.trainer.build import Built, build, failed
-from mmar_automl.trainer.checkpoint import write_checkpoint
+from mmar_automl.trainer.build import Built, CannotBuild, build, failed
+from mmar_automl.trainer.checkpoint import UnfitCheckpoint, write_checkpoint
 from mmar_automl.trainer.details import Details
 from mmar_automl.trainer.distributed import Place
 from mmar_automl.trainer.evaluate import evaluate_checkpoint
@@ -42,19 +48,13 @@ def train(request: Request) -> Score:
     if place.is_first and not request.resume:
         _clear(layout, stats=request.write_stats)
     process.quiet()
-    recorder: Recorder | None = None
+    recorder = Recorder(layout, write=request.write_stats and place.is_first)
     try:
         prepared = prepare(request, training=True, place=place)
-        recorder = Recorder(
-            layout,
-            write=request.write_stats and place.is_first,
-            minimise=prepared.minimise,
-        )
+        recorder.minimise = prepared.translation.minimise
         return _train(request, layout, place, prepared, recorder)
     except MmarAutomlError as error:
-        if recorder is not None:
-            kind = error.kind if isinstance(error, TrainingFailed) else kind_of(error)
-            recorder.write_fault(str(error), kind)
+        recorder.write_fault(_in_a_line(error), _kind(error))
         raise
     finally:
         distributed.leave()
@@ -79,7 +79,6 @@ def _train(
     trainer, evaluator = built["train::trainer"], built.get("validate::evaluator")
     built.guard_savers()
     checks.validation_by_iterations(translation, trainer)
-    _check_shares(evaluator, place)
     distributed.share_gradients(trainer, place)
     recorder.attach(trainer, evaluator, Details(place, built.first_class))
     resumable = Resumable(built, recorder, layout.resume_checkpoint, place)
@@ -93,12 +92,35 @@ def _train(
         except Exception as error:
             raise failed(built, error) from error
         if place.is_first:
-            _write_final(built, layout)
+            _write_final(built, Path(str(known["MMAR_CKPT_DIR"])) / layout.final_checkpoint.name)
     if recorder.best is None:
         log.warning("no validation gave a finite key metric, so there is no score")
     else:
         log.info("best %s: %.4f at epoch %s", recorder.metric, recorder.best, recorder.best_epoch)
     return Score(metric=recorder.metric, value=recorder.best, epoch=recorder.best_epoch)
+
+
+def _kind(error: MmarAutomlError) -> str:
+    """`fault_class` in train_stats.json."""
+    if isinstance(error, TrainingFailed):
+        return error.kind
+    if kind_of(error) == "out_of_memory":
+        return "out_of_memory"
+    kinds = (
+        (CannotBuild, "build"),
+        (UnfitCheckpoint, "checkpoint"),
+        (EnvironmentFault, "environment"),
+        (BadInput, "config"),
+    )
+    return next((kind for cls, kind in kinds if isinstance(error, cls)), "training")
+
+
+def _in_a_line(error: MmarAutomlError) -> str:
+    if not isinstance(error, ConfigProblems):
+        return str(error)
+    first = next(problem for problem in error.problems if problem.severity == "error")
+    place = f"{format_path(first.path)}: " if first.path else ""
+    return f"{error}: {place}{first.message}"
 
 
 def _clear(layout: MmarLayout, *, stats: bool) -> None:
@@ -110,21 +132,8 @@ def _clear(layout: MmarLayout, *, stats: bool) -> None:
         raise EnvironmentFault(f"{layout.models} cannot be written: {error}") from None
 
 
-def _check_shares(evaluator: Any, place: Place) -> None:
-    """A process without a case would not come to the meetings, and all would wait for ever."""
-    loader = getattr(evaluator, "data_loader", None)
-    cases = len(loader.dataset) if loader is not None and hasattr(loader, "dataset") else None
-    if cases is not None and cases < place.world:
-        raise BadInput(
-            f"validate.dataset has {cases} cases for {place.world} processes; each needs one"
-        )
-
-
-def _write_final(built: Built, layout: MmarLayout) -> None:
+def _write_final(built: Built, file: Path) -> None:
     """The last model, in the best one's form, unless the config has it written already."""
     if not any(getattr(saver, "_final_checkpoint", None) for saver in built.handlers()):
-        content = {
-            "model": built["train::model"].state_dict(),
-            "train_conf": built.translation.conf,
-        }
-        write_checkpoint(layout.final_checkpoint, content)
+        model, conf = built["train::model"], built.translation.conf
+        write_checkpoint(file, {"model": model.state_dict(), "train_conf": conf})

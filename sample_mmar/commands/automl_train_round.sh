@@ -10,8 +10,15 @@ MMAR_ROOT="${MMAR_ROOT:-$(dirname "$here")}"
 
 rm -rf "$MMAR_ROOT/eval"
 
+# A worker with several GPUs trains as several processes; --standalone takes a free port, so
+# that two jobs on one machine do not meet.
+launch=("${MMAR_AUTOML_PYTHON:-python3}" -u)
+if [ "${AUTOML_NUM_GPUS:-1}" -gt 1 ]; then
+    launch+=(-m torch.distributed.run --standalone --nproc_per_node="$AUTOML_NUM_GPUS")
+fi
+
 # exec, so that the search's signals reach the training itself.
-exec "${MMAR_AUTOML_PYTHON:-python3}" -u -m mmar_automl train \
+exec "${launch[@]}" -m mmar_automl train \
     -m "$MMAR_ROOT" \
     -c config/config_train.json \
     -e config/environment.json \

@@ -177,7 +177,10 @@ def test_score_of_an_earlier_training_is_gone_at_the_start(mmar, config):
     mmar(config)
     with pytest.raises(ConfigProblems):
         train(Request(root=root, write_stats=True))
-    assert not MmarLayout(root).train_stats.exists()
+    stats = result.read_stats(MmarLayout(root))
+    assert stats.metric_value is None
+    assert stats.complaint.startswith("1 error in the MMAR's files: train.optimizer.name: ")
+    assert stats.raw["fault_class"] == "config"
     assert not MmarLayout(root).progress.exists()
 
 
