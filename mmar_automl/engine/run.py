@@ -21,28 +21,24 @@ from typing import Any, Union
 import psutil
 
 from mmar_automl import __version__
-from mmar_automl.api import Controller, Executor, Handler, JobFailed, Scheduler, Worker
+from mmar_automl.api import Controller, Executor, Handler, Scheduler, Worker
 from mmar_automl.defs import (
-    POLICIES,
     Context,
     ContextKey,
     FailureClass,
     Job,
     JobState,
-    Outcome,
     Recommendation,
     RunOutcome,
     RunState,
-    Score,
-    SearchResult,
-    finite,
+    SearchSpace,
 )
+from mmar_automl.engine.dialogue import Dialogue
 from mmar_automl.engine.events import (
     Event,
     JobAssigned,
     JobEnded,
     JobRetried,
-    Proposal,
     RecommendationsMade,
     RunEnded,
     RunResumed,
@@ -61,6 +57,7 @@ from mmar_automl.engine.instructions import (
     StartJob,
     TellController,
 )
+from mmar_automl.engine.job_thread import Ended, JobThreads
 from mmar_automl.engine.journal import Journal
 from mmar_automl.engine.limits import Limits, hopeless
 from mmar_automl.engine.notify import Notifier
@@ -86,15 +83,7 @@ class _Call:
     answer: queue.SimpleQueue[Any]
 
 
-@dataclass(frozen=True)
-class _Ended:
-    """A job's end on its way to the journal; `recorded` is set once it is there."""
-
-    event: JobEnded
-    recorded: threading.Event
-
-
-_Message = Union[_Picked, _Call, _Ended, JobRetried, WorkerFreed, StopRequested]
+_Message = Union[_Picked, _Call, Ended, JobRetried, WorkerFreed, StopRequested]
 
 
 class Engine:
@@ -125,10 +114,19 @@ class Engine:
         self._limits = limits or Limits()
         self._history = history
         self._state = replay(history)
+        self._dialogue = Dialogue(controller)
+        self._main = Context()
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Schedule | StartJob | None] = queue.SimpleQueue()
-        self._recommendations: dict[int, Recommendation] = {}
-        self._contexts: dict[str, Context] = {}
+        self._jobs = JobThreads(
+            executor=executor,
+            notifier=self._notifier,
+            inbox=self._inbox,
+            outcome_of=lambda name: self._dialogue.outcome(self._state.jobs[name]),
+            stopping=lambda: self._state.stop is not None,
+            retries=self._limits.retries,
+            report=report,
+        )
         self._fault: OSError | None = None
         self._abort_deadline: float | None = None
         self._time_is_up: float | None = None
@@ -237,46 +235,19 @@ class Engine:
         return ended is not None and (ended.state is RunState.FINISHED or bool(stop and stop.final))
 
     def _recall(self) -> list[Recommendation]:
-        """Give the controller its history back; what it proposes beyond what is in the journal.
-
-        The journal's proposals stand, even if the controller would propose others today.
-        """
+        """Give the controller its history back; what it proposes beyond the journal."""
         if not self._history:
             return []
-        space = self._executor.determine_search_space(self._main)
-        self._main.set_prop(ContextKey.SEARCH_SPACE, space)
-        self._controller.set_search_space(space, self._main)
-        known = {
-            tuple(space.effective(proposal.values).items()): number
-            for number, proposal in self._state.proposals.items()
-        }
-        more: list[Recommendation] = []
-        told: set[str | None] = set()
-        for event in self._history:
-            if not isinstance(event, RecommendationsMade) or event.after in told:
-                continue
-            told.add(event.after)
-            if event.after is None:
-                made = list(self._controller.initial_recommendation(self._main))
-            else:
-                outcome = self._outcome(self._state.jobs[event.after])
-                made = list(self._controller.refine_recommendation(outcome, self._main))
-            strangers = []
-            for recommendation in made:
-                mark = tuple(space.effective(recommendation.result.values).items())
-                number = known.get(mark)
-                if number is None:
-                    strangers.append(recommendation)
-                else:
-                    self._recommendations[number] = recommendation
-            surplus = max(0, len(made) - len(event.proposals))
-            more += strangers[len(strangers) - surplus :] if surplus else []
-        for number, proposal in self._state.proposals.items():
-            if number not in self._recommendations:
-                result = SearchResult(space, dict(proposal.values))
-                self._recommendations[number] = Recommendation(number, result)
+        self._meet(self._executor.determine_search_space(self._main))
+        more = self._dialogue.recall(self._history, self._state, self._main)
         self._main.forget_stop()
         return more
+
+    def _meet(self, space: SearchSpace) -> None:
+        self._main.set_prop(ContextKey.SEARCH_SPACE, space)
+        if not self._history:
+            self._notifier.emit("search_space_available", self._main)
+        self._dialogue.begin(space, self._main)
 
     def _run_started(self) -> RunStarted:
         return RunStarted(
@@ -299,18 +270,15 @@ class Engine:
             "time": time.time(),
         }
 
-    def _begin(self, begun: Sequence[Instruction], more: Sequence[Recommendation]) -> None:
+    def _begin(self, begun: Sequence[Instruction], more: list[Recommendation]) -> None:
         self._notifier.emit("start_automl", self._main)
         try:
             if self._history:
                 self._notifier.emit("search_space_available", self._main)
             else:
-                space = self._executor.determine_search_space(self._main)
-                self._main.set_prop(ContextKey.SEARCH_SPACE, space)
-                self._notifier.emit("search_space_available", self._main)
-                self._controller.set_search_space(space, self._main)
+                self._meet(self._executor.determine_search_space(self._main))
             if not self._state.answered:
-                self._recommended(self._controller.initial_recommendation(self._main), None)
+                self._recommended(self._dialogue.initial(self._main), None)
         except Exception as error:
             self._take(_blame("the controller or the executor", error))
             self._recommended([], None)
@@ -340,7 +308,7 @@ class Engine:
             self._carry_out(self._state.scheduled())
         elif isinstance(message, _Call):
             message.answer.put(message.function(self._state))
-        elif isinstance(message, _Ended):
+        elif isinstance(message, Ended):
             self._take(message.event)
             message.recorded.set()
             self._judge(message.event)
@@ -427,23 +395,18 @@ class Engine:
 
     def _tell(self, job: Job) -> None:
         try:
-            made = self._controller.refine_recommendation(self._outcome(job), self._main)
-            self._recommended(made, job.name)
+            self._recommended(self._dialogue.tell(job, self._main), job.name)
         except Exception as error:
             self._take(_blame(type(self._controller).__name__, error))
             self._recommended([], job.name)
 
-    def _recommended(self, made: Sequence[Recommendation] | None, after: str | None) -> None:
-        made = self._within_budget(list(made or ()))
-        proposals = []
-        for recommendation in made:
-            number = self._number(recommendation)
-            proposals.append(self._proposal(number, recommendation))
-            self._recommendations[number] = recommendation
+    def _recommended(self, made: list[Recommendation], after: str | None) -> None:
+        made = self._within_budget(made)
+        proposals = tuple(self._dialogue.proposal(recommendation) for recommendation in made)
         if proposals and self._state.stop is None:
             self._main.set_prop(ContextKey.RECOMMENDATIONS, made)
             self._notifier.emit("recommendations_available", self._main)
-        self._take(RecommendationsMade(proposals=tuple(proposals), after=after, time=time.time()))
+        self._take(RecommendationsMade(proposals=proposals, after=after, time=time.time()))
 
     def _within_budget(self, made: list[Recommendation]) -> list[Recommendation]:
         """What --max-jobs leaves of an answer."""
@@ -455,41 +418,10 @@ class Engine:
             self._report(f"--max-jobs {most} reached: what the controller proposes now is dropped")
         return made[:left]
 
-    def _number(self, recommendation: Any) -> int:
-        """The recommendation's id in the journal: its own, unless a resumed run has used that."""
-        if not isinstance(recommendation, Recommendation):
-            name = type(self._controller).__name__
-            raise TypeError(f"{name} returned {recommendation!r}, which is no Recommendation")
-        number = recommendation.id
-        if self._history and number in self._recommendations:
-            return max(self._recommendations) + 1
-        return number
-
-    def _proposal(self, number: int, recommendation: Recommendation) -> Proposal:
-        """The recommendation for the journal; raises if it is none that could be run."""
-        name = type(self._controller).__name__
-        if number in self._recommendations:
-            raise ValueError(f"{name} used the recommendation id {recommendation.id!r} twice")
-        space = self._main.get_prop(ContextKey.SEARCH_SPACE)
-        for key, value in recommendation.result.values.items():
-            if key not in space:
-                raise ValueError(f"{name} proposed a value for {key!r}, which is no parameter")
-            space[key].values(value)
-        return Proposal(
-            id=number,
-            values=dict(recommendation.result.values),
-            parameters=SearchResult(space, recommendation.result.values).named(),
-        )
-
     def _abort(self, jobs: Sequence[str]) -> None:
         self._abort_deadline = time.monotonic() + HUNG
         for job in jobs:
-            ctx = self._contexts.get(job)
-            if ctx is not None:
-                try:
-                    self._executor.abort(ctx)
-                except Exception as error:
-                    self._report(f"{job} could not be ended: {error}")
+            self._jobs.abort(job)
 
     def _give_up(self) -> None:
         """The jobs that do not answer an abort are recorded as what they are."""
@@ -504,21 +436,6 @@ class Engine:
                 )
             )
             self._take(WorkerFreed(job=job.name, time=time.time()))
-
-    def _outcome(self, job: Job) -> Outcome:
-        """The outcome of a job under the id that the controller gave it."""
-        return Outcome(
-            recommendation_id=self._recommendations[job.recommendation_id].id,
-            job_name=job.name,
-            state=job.state,
-            value=job.score,
-            failure=job.failure,
-            message=job.message,
-            exit_status=job.exit_status,
-            epoch=job.epoch,
-            metric=job.metric,
-            tail=job.tail,
-        )
 
     def _outcome_now(self, state: RunState, reason: str) -> RunOutcome:
         best, stop = self._state.best, self._state.stop
@@ -559,116 +476,24 @@ class Engine:
     def _schedule(self) -> None:
         """The scheduler's thread: choose when asked, start a thread for each job."""
         while (instruction := self._work.get()) is not None:
+            known = self._dialogue.recommendations
             if isinstance(instruction, StartJob):
-                thread = threading.Thread(
-                    target=self._job,
-                    args=(instruction.job,),
-                    name=instruction.job.name,
-                    daemon=True,
-                )
-                thread.start()
+                job = instruction.job
+                self._jobs.start(job, known[job.recommendation_id], self._main)
                 continue
-            pairs: list[tuple[int, str]] = []
-            waiting = [self._recommendations[number] for number in instruction.queue]
+            numbers = {id(known[number]): number for number in instruction.queue}
+            waiting = [known[number] for number in instruction.queue]
             idle = [self._workers[name] for name in instruction.idle]
+            pairs: list[tuple[int, str]] = []
             try:
                 while waiting and idle and (choice := self._scheduler.pick(waiting, idle)):
                     recommendation, worker = choice
                     waiting.remove(recommendation)
                     idle.remove(worker)
-                    pairs.append((recommendation.id, worker.name))
+                    pairs.append((numbers[id(recommendation)], worker.name))
             except Exception as error:
                 self._inbox.put(_blame(type(self._scheduler).__name__, error))
             self._inbox.put(_Picked(tuple(pairs)))
-
-    def _job(self, job: Job) -> None:
-        """A job's thread: start_job, execute, journal, end_job. Whatever happens, it is ended."""
-        recommendation = self._recommendations[job.recommendation_id]
-        ctx = Context(parent=self._main)
-        ctx.set_prop(ContextKey.JOB_NAME, job.name)
-        ctx.set_prop(ContextKey.JOB_START_TIME, job.started)
-        ctx.set_prop(ContextKey.WORKER_NAME, job.worker)
-        ctx.set_prop(ContextKey.GPUS, list(job.gpus))
-        ctx.set_prop(ContextKey.ATTEMPT, job.attempt)
-        ctx.set_prop(ContextKey.LEFT_OVER, job.attempt > 1)
-        ctx.set_prop(ContextKey.RECOMMENDATION, recommendation)
-        ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
-        ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
-        self._contexts[job.name] = ctx
-        self._notifier.emit("start_job", ctx)
-        event = self._attempts(job, recommendation, ctx)
-        recorded = threading.Event()
-        self._inbox.put(_Ended(event, recorded))
-        recorded.wait()
-        outcome = self._outcome(self._state.jobs[job.name])
-        ctx.set_prop(ContextKey.OUTCOME, outcome)
-        ctx.set_prop(ContextKey.SCORE, outcome.score)
-        ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
-        ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
-        self._notifier.emit("end_job", ctx)
-        del self._contexts[job.name]
-        self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
-
-    def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
-        """Execute, again as long as the failure is not the configuration's fault."""
-        tried = 0
-        while True:
-            ended = self._execute(job, recommendation, ctx)
-            again = (
-                ended.state is JobState.FAILED
-                and ended.failure is not None
-                and POLICIES[ended.failure].retry
-                and tried < self._limits.retries
-                and self._state.stop is None
-            )
-            if not again:
-                return ended
-            tried += 1
-            self._report(
-                f"{job.name} {ended.message}; trying again ({tried} of {self._limits.retries})"
-            )
-            ctx.set_prop(ContextKey.LEFT_OVER, False)
-            ctx.set_prop(ContextKey.ATTEMPT, ctx.get_prop(ContextKey.ATTEMPT) + 1)
-            self._inbox.put(
-                JobRetried(
-                    job=job.name, failure=ended.failure, message=ended.message, time=time.time()
-                )
-            )
-
-    def _execute(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
-        try:
-            returned = self._executor.execute(recommendation, ctx)
-        except JobFailed as failed:
-            return JobEnded(
-                job=job.name,
-                state=failed.state,
-                failure=failed.failure,
-                exit_status=failed.exit_status,
-                message=str(failed),
-                tail=failed.tail,
-                time=time.time(),
-            )
-        except Exception as error:
-            return JobEnded(
-                job=job.name,
-                state=JobState.FAILED,
-                failure=FailureClass.EXECUTOR,
-                message=f"{type(self._executor).__name__} raised {type(error).__name__}: {error}",
-                tail=traceback.format_exc(limit=-3),
-                time=time.time(),
-            )
-        score = returned if isinstance(returned, Score) else Score(value=finite(returned))
-        complaint = score.complaint or f"the executor returned {returned!r}, not a finite number"
-        return JobEnded(
-            job=job.name,
-            state=JobState.FINISHED if score.value is not None else JobState.FINISHED_NO_SCORE,
-            score=score.value,
-            epoch=score.epoch,
-            metric=score.metric,
-            exit_status=0,
-            message="" if score.value is not None else complaint,
-            time=time.time(),
-        )
 
 
 def _blame(who: str, error: Exception) -> StopRequested:

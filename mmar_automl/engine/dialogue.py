@@ -1,0 +1,123 @@
+"""What is said between the engine and the controller, and the ids that both count in.
+
+A recommendation's id is the controller's own. In a resumed search a controller may use an id again
+that the journal has given to another configuration; then the journal counts on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmar_automl.api import Controller
+from mmar_automl.defs import (
+    Context,
+    Job,
+    Outcome,
+    Recommendation,
+    SearchResult,
+    SearchSpace,
+    Value,
+)
+from mmar_automl.engine.events import Event, Proposal, RecommendationsMade
+from mmar_automl.engine.state import EngineState
+
+
+class Dialogue:
+    """One controller's side of a search. All calls are the engine thread's."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._space = SearchSpace(())
+        self._resumed = False
+        self.recommendations: dict[int, Recommendation] = {}
+        """By the journal's id: what the controller said."""
+
+    def begin(self, space: SearchSpace, ctx: Context) -> None:
+        """Hand over the space."""
+        self._space = space
+        self._controller.set_search_space(space, ctx)
+
+    def initial(self, ctx: Context) -> list[Recommendation]:
+        """The controller's first recommendations."""
+        return list(self._controller.initial_recommendation(ctx) or ())
+
+    def tell(self, job: Job, ctx: Context) -> list[Recommendation]:
+        """What the controller proposes, told what came of a job."""
+        return list(self._controller.refine_recommendation(self.outcome(job), ctx) or ())
+
+    def outcome(self, job: Job) -> Outcome:
+        """The outcome of a job, under the id that the controller gave it."""
+        return Outcome(
+            recommendation_id=self.recommendations[job.recommendation_id].id,
+            job_name=job.name,
+            state=job.state,
+            value=job.score,
+            failure=job.failure,
+            message=job.message,
+            exit_status=job.exit_status,
+            epoch=job.epoch,
+            metric=job.metric,
+            tail=job.tail,
+        )
+
+    def recall(
+        self, history: Sequence[Event], state: EngineState, ctx: Context
+    ) -> list[Recommendation]:
+        """Give the controller its history back, in the order in which it heard it.
+
+        Returns what it proposes beyond what is in the journal, whose proposals stand even if the
+        controller would propose others today.
+        """
+        self._resumed = True
+        known = {self._mark(proposal.values): n for n, proposal in state.proposals.items()}
+        more: list[Recommendation] = []
+        told: set[str | None] = set()
+        for event in history:
+            if not isinstance(event, RecommendationsMade) or event.after in told:
+                continue
+            told.add(event.after)
+            after = event.after
+            made = self.initial(ctx) if after is None else self.tell(state.jobs[after], ctx)
+            strangers = []
+            for recommendation in made:
+                number = known.get(self._mark(recommendation.result.values))
+                if number is None:
+                    strangers.append(recommendation)
+                else:
+                    self.recommendations[number] = recommendation
+            # As many as were made then are in the journal, whatever they are today.
+            surplus = max(0, len(made) - len(event.proposals))
+            more += strangers[max(0, len(strangers) - surplus) :] if surplus else []
+            self._stand_in(event)
+        return more
+
+    def proposal(self, recommendation: Any) -> Proposal:
+        """A recommendation for the journal; raises if it is none that could be run."""
+        name = type(self._controller).__name__
+        if not isinstance(recommendation, Recommendation):
+            raise TypeError(f"{name} returned {recommendation!r}, which is no Recommendation")
+        number = recommendation.id
+        if number in self.recommendations:
+            if not self._resumed:
+                raise ValueError(f"{name} used the recommendation id {number!r} twice")
+            number = max(self.recommendations) + 1
+        for key, value in recommendation.result.values.items():
+            if key not in self._space:
+                raise ValueError(f"{name} proposed a value for {key!r}, which is no parameter")
+            self._space[key].values(value)
+        self.recommendations[number] = recommendation
+        values = dict(recommendation.result.values)
+        return Proposal(
+            id=number, values=values, parameters=SearchResult(self._space, values).named()
+        )
+
+    def _stand_in(self, event: RecommendationsMade) -> None:
+        """Proposals of the journal that the controller did not make again."""
+        for proposal in event.proposals:
+            if proposal.id not in self.recommendations:
+                result = SearchResult(self._space, dict(proposal.values))
+                self.recommendations[proposal.id] = Recommendation(proposal.id, result)
+
+    def _mark(self, values: Any) -> tuple[tuple[str, Value], ...]:
+        return tuple(self._space.effective(values).items())

@@ -1,0 +1,158 @@
+"""A job's thread: start_job, execute, the journal, end_job. Whatever happens, the job is ended."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mmar_automl.api import Executor, JobFailed
+from mmar_automl.defs import (
+    POLICIES,
+    Context,
+    ContextKey,
+    FailureClass,
+    Job,
+    JobState,
+    Outcome,
+    Recommendation,
+    Score,
+    finite,
+)
+from mmar_automl.engine.events import JobEnded, JobRetried, WorkerFreed
+from mmar_automl.engine.notify import Notifier
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job's end on its way to the journal; `recorded` is set once it is there."""
+
+    event: JobEnded
+    recorded: threading.Event
+
+
+class JobThreads:
+    """Carries out jobs, a thread each, and puts what happens into the engine's inbox.
+
+    `outcome_of` gives a recorded job's outcome; `stopping` whether the search is being stopped;
+    `retries` how often a job is tried again that was not at fault.
+    """
+
+    def __init__(
+        self,
+        *,
+        executor: Executor,
+        notifier: Notifier,
+        inbox: queue.SimpleQueue[Any],
+        outcome_of: Callable[[str], Outcome],
+        stopping: Callable[[], bool],
+        retries: int,
+        report: Callable[[str], None],
+    ) -> None:
+        self._executor = executor
+        self._notifier = notifier
+        self._inbox = inbox
+        self._outcome_of = outcome_of
+        self._stopping = stopping
+        self._retries = retries
+        self._report = report
+        self._contexts: dict[str, Context] = {}
+
+    def start(self, job: Job, recommendation: Recommendation, main: Context) -> None:
+        """Start a job's thread."""
+        ctx = Context(parent=main)
+        ctx.set_prop(ContextKey.JOB_NAME, job.name)
+        ctx.set_prop(ContextKey.JOB_START_TIME, job.started)
+        ctx.set_prop(ContextKey.WORKER_NAME, job.worker)
+        ctx.set_prop(ContextKey.GPUS, list(job.gpus))
+        ctx.set_prop(ContextKey.ATTEMPT, job.attempt)
+        ctx.set_prop(ContextKey.LEFT_OVER, job.attempt > 1)
+        ctx.set_prop(ContextKey.RECOMMENDATION, recommendation)
+        ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
+        ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
+        self._contexts[job.name] = ctx
+        thread = threading.Thread(
+            target=self._run, args=(job, recommendation, ctx), name=job.name, daemon=True
+        )
+        thread.start()
+
+    def abort(self, job: str) -> None:
+        """Have the executor end a running job."""
+        ctx = self._contexts.get(job)
+        if ctx is not None:
+            try:
+                self._executor.abort(ctx)
+            except Exception as error:
+                self._report(f"{job} could not be ended: {error}")
+
+    def _run(self, job: Job, recommendation: Recommendation, ctx: Context) -> None:
+        self._notifier.emit("start_job", ctx)
+        event = self._attempts(job, recommendation, ctx)
+        recorded = threading.Event()
+        self._inbox.put(Ended(event, recorded))
+        recorded.wait()
+        outcome = self._outcome_of(job.name)
+        ctx.set_prop(ContextKey.OUTCOME, outcome)
+        ctx.set_prop(ContextKey.SCORE, outcome.score)
+        ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
+        ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
+        self._notifier.emit("end_job", ctx)
+        self._contexts.pop(job.name, None)
+        self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
+
+    def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
+        """Execute, again as long as the failure is not the configuration's fault."""
+        tried = 0
+        while True:
+            ended = self._execute(job, recommendation, ctx)
+            failure = ended.failure if ended.state is JobState.FAILED else None
+            may_retry = failure is not None and POLICIES[failure].retry
+            if not may_retry or tried >= self._retries or self._stopping():
+                return ended
+            tried += 1
+            self._report(f"{job.name} {ended.message}; trying again ({tried} of {self._retries})")
+            ctx.set_prop(ContextKey.LEFT_OVER, False)
+            ctx.set_prop(ContextKey.ATTEMPT, ctx.get_prop(ContextKey.ATTEMPT) + 1)
+            self._inbox.put(
+                JobRetried(job=job.name, failure=failure, message=ended.message, time=time.time())
+            )
+
+    def _execute(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
+        try:
+            returned = self._executor.execute(recommendation, ctx)
+        except JobFailed as failed:
+            return JobEnded(
+                job=job.name,
+                state=failed.state,
+                failure=failed.failure,
+                exit_status=failed.exit_status,
+                message=str(failed),
+                tail=failed.tail,
+                time=time.time(),
+            )
+        except BaseException as error:
+            # Also SystemExit from a user's executor: a worker must not be lost to it.
+            return JobEnded(
+                job=job.name,
+                state=JobState.FAILED,
+                failure=FailureClass.EXECUTOR,
+                message=f"{type(self._executor).__name__} raised {type(error).__name__}: {error}",
+                tail=traceback.format_exc(limit=-3),
+                time=time.time(),
+            )
+        score = returned if isinstance(returned, Score) else Score(value=finite(returned))
+        complaint = score.complaint or f"the executor returned {returned!r}, not a finite number"
+        return JobEnded(
+            job=job.name,
+            state=JobState.FINISHED if score.value is not None else JobState.FINISHED_NO_SCORE,
+            score=score.value,
+            epoch=score.epoch,
+            metric=score.metric,
+            exit_status=0,
+            message="" if score.value is not None else complaint,
+            time=time.time(),
+        )
