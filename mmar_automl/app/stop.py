@@ -16,6 +16,7 @@ from pathlib import Path
 from mmar_automl.app.living import Holder, holder_of, jobs_with_processes
 from mmar_automl.app.results import Run, read_run
 from mmar_automl.defs import JobState
+from mmar_automl.engine.console import remove_stale
 from mmar_automl.engine.lock import Held, RunLock
 from mmar_automl.errors import EnvironmentFault
 from mmar_automl.executors.local import LocalLauncher
@@ -88,6 +89,7 @@ def _having(found: Run, say: Callable[[str], None]) -> Iterator[None]:
     lock: RunLock | None = None
     try:
         lock = RunLock(found.run.lock)
+        remove_stale(found.run.console)
     except Held as held:
         raise EnvironmentFault(f"{found.run.root.name} is {held}: somebody goes on with it") from (
             held
