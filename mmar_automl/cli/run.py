@@ -140,14 +140,18 @@ def run(
     parsed, notices = parse_workers(workers, len(gpus))
     for notice in notices:
         warn(notice)
-    from mmar_automl.app.bootstrap import build
+    from mmar_automl.app.bootstrap import build, runs_root
     from mmar_automl.app.console import listen, serving
+    from mmar_automl.app.disk import shortfall
     from mmar_automl.app.results import find_run
     from mmar_automl.engine.limits import Limits
     from mmar_automl.executors.mmar import Patience
     from mmar_automl.search.describe import size
 
     admin_socket = listen(admin_port)
+    missing = shortfall(checked, runs_root(checked.mmar), max_jobs)
+    if missing:
+        warn(missing)
     search = build(
         checked,
         run_id=run_id,

@@ -597,3 +597,34 @@ def test_help_and_version(make_mmar: MakeMmar) -> None:
 def test_choices_helper_is_what_clara_writes() -> None:
     """The tests' own entries are in the canonical form."""
     assert choices("a", [1])["targets"] == [[1]]
+
+
+def test_a_shortfall_of_space_is_told_before_the_start(make_mmar: MakeMmar) -> None:
+    """As large as the jobs of an earlier search were, times as many as are kept."""
+    mmar = make_mmar(searching(score=[0.1, 0.2]))
+    script = mmar.root / "commands/automl_train_round.sh"
+    script.write_text('truncate -s 900G "$MMAR_ROOT/models/final_model.pt"\n' + script.read_text())
+    assert "will need about" not in mmar.search(workers="cpu").stderr
+    done = mmar.search(workers="cpu")
+    assert done.returncode == 0
+    assert "2 jobs will need about 1932.7 GB" in done.stderr
+
+
+def test_a_users_own_scheduler_chooses(make_mmar: MakeMmar) -> None:
+    """By path; one that raises ends the search with its name."""
+    mmar = make_mmar(searching(score=[0.1, 0.2, 0.3]))
+    automl = mmar.read("config/config_automl.json")
+    automl["scheduler"] = {"path": "mine.Last"}
+    mmar.write("config/config_automl.json", automl)
+    (mmar.root / "custom/mine.py").write_text(
+        "class Last:\n    def pick(self, queue, idle): return queue[-1], idle[0]\n"
+        "class Bad:\n    def pick(self, queue, idle): return 1 / 0\n"
+    )
+    assert mmar.search(workers="cpu").returncode == 0
+    by_name = {job["name"]: job["score"] for job in mmar.report()["jobs"]}
+    assert by_name == {"W1_1_J1": 0.3, "W1_2_J2": 0.2, "W1_3_J3": 0.1}
+    automl["scheduler"] = {"path": "mine.Bad"}
+    mmar.write("config/config_automl.json", automl)
+    done = mmar.search(workers="cpu")
+    assert done.returncode == 1
+    assert "Bad raised ZeroDivisionError: division by zero (mine.py:4)" in done.stderr
