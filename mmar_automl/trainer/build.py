@@ -97,7 +97,12 @@ class Built:
             for name, path in self.translation.origins.items()
             if self.get(name) is not None
         }
-        return self._blame_by_text(str(root_cause(error))) or place_of(error, origins)
+        text = str(root_cause(error))
+        if "in loading state_dict" in text:
+            # The network is at work there, but who loads the wrong file into it is to blame.
+            handlers = {key: path for key, path in origins.items() if "handlers" in path}
+            origins = handlers if place_of(error, handlers) else origins
+        return self._blame_by_text(text) or place_of(error, origins)
 
     def component_at(self, path: JsonPath) -> Any:
         """What stands in Clara's config at a path."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from mmar_automl.errors import BadInput, JsonPath, Problem, format_path
 from mmar_automl.trainer.expressions import plain
-from mmar_automl.trainer.translate import MODEL_FILES, Translation
+from mmar_automl.trainer.translate import Translation
+from mmar_automl.trainer.translator import MODEL_FILES
 
 SHOWN = 3
 """How many missing files a message lists."""

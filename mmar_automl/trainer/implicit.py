@@ -74,6 +74,23 @@ def arguments(
     }
 
 
+DATA_KEYS = ("data_list_file_path", "data_list_key", "data_file_base_dir")
+"""Keys of a dataset beside its `args`, from which Clara's runtime reads the cases."""
+
+
+def add_data(made: dict[str, Any], wanted: dict[str, Any], task: str) -> None:
+    """Give a translated dataset its cases: those of the data list that `wanted` names."""
+    if "data_list_file_path" not in wanted or "data" in made:
+        return
+    made["data"] = {
+        "_target_": "monai.data.load_decathlon_datalist",
+        "data_list_file_path": wanted["data_list_file_path"],
+        "is_segmentation": task in ("segmentation", ""),
+        "data_list_key": wanted.get("data_list_key", "training"),
+        "base_dir": wanted.get("data_file_base_dir"),
+    }
+
+
 def _named(value: str) -> str:
     return value.strip("{}").removeprefix("#").removeprefix("@").partition(".")[0]
 

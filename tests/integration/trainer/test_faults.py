@@ -1,6 +1,9 @@
 """What a person is told when a training cannot be: place, arguments, case and cause."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -84,8 +87,19 @@ def test_label_of_another_shape_names_the_loss_or_transform(mmar, config, volume
     listing = json.loads((volumes / "list.json").read_text())
     listing["training"][0]["label"] = str(small)
     (tmp_path / "odd.json").write_text(json.dumps(listing))
-    with pytest.raises((TrainingFailed, CannotBuild), match=r"train\."):
-        train(Request(root=mmar(config, DATASET_JSON=str(tmp_path / "odd.json"))))
+    root = mmar(config, DATASET_JSON=str(tmp_path / "odd.json"))
+    with pytest.raises((TrainingFailed, CannotBuild), match=r"train\.pre_transforms\[3\]: Rand"):
+        train(Request(root=root, write_stats=True))
+    assert "image_0" in result.read_stats(MmarLayout(root)).complaint
+    # Without a crop that looks at the label, it is the loss that meets both.
+    del config["train"]["pre_transforms"][3]
+    for scope in ("train", "validate"):
+        config[scope]["dataloader"]["args"]["batch_size"] = 1
+    config["train"]["dataloader"]["args"]["shuffle"] = False
+    with pytest.raises(TrainingFailed) as caught:
+        train(Request(root=mmar(config, "other", DATASET_JSON=str(tmp_path / "odd.json"))))
+    assert str(caught.value).startswith("train.loss[0]: DiceCELoss(include_background=True")
+    assert "image_0" in str(caught.value)
 
 
 def test_unreadable_volume_is_named(mmar, config, volumes, tmp_path):
@@ -187,3 +201,80 @@ def test_models_folder_that_cannot_be_written_is_the_machines_fault(mmar, config
     (root / "models").write_text("a file")
     with pytest.raises(EnvironmentFault):
         train(Request(root=root, write_stats=True))
+
+
+def test_loss_that_is_no_number_ends_the_training(mmar, config):
+    """A few NaN in a row are a failure of a class of its own, not hours of a dead training."""
+    root = mmar(config)
+    (root / "custom").mkdir()
+    (root / "custom" / "nan_loss.py").write_text(
+        "class Loss:\n"
+        "    calls = 0\n"
+        "    def __call__(self, pred, label):\n"
+        "        Loss.calls += 1\n"
+        "        return pred.sum() * (float('nan') if Loss.calls > 2 else 0)\n"
+    )
+    config["train"]["loss"] = {"path": "nan_loss.Loss"}
+    config["epochs"] = 50
+    with pytest.raises(TrainingFailed) as caught:
+        train(Request(root=mmar(config), write_stats=True))
+    text = str(caught.value)
+    assert text.startswith("train.loss: nan_loss.Loss(): the training loss is nan for 5 iterat")
+    assert "(epoch 7, iteration 7)" in text
+    stats = result.read_stats(MmarLayout(root)).raw
+    assert (stats["fault"], stats["fault_class"]) == (text, "diverged")
+    assert stats["best_validation_metric"] is not None
+
+
+def test_a_loss_that_recovers_is_no_failure(mmar, config):
+    """Mixed precision begins with a step or two that are skipped."""
+    root = mmar(config)
+    (root / "custom").mkdir()
+    (root / "custom" / "odd_loss.py").write_text(
+        "class Loss:\n"
+        "    calls = 0\n"
+        "    def __call__(self, pred, label):\n"
+        "        Loss.calls += 1\n"
+        "        return pred.sum() * 0 + (float('inf') if Loss.calls % 5 else 1)\n"
+    )
+    config["train"]["loss"] = {"path": "odd_loss.Loss"}
+    config["epochs"] = 8
+    train(Request(root=mmar(config), write_stats=True))
+
+
+def test_memory_that_runs_out_is_said_to(mmar, config):
+    """A real limit: the last line names the component and the cause, the file the class."""
+    config["train"]["model"]["args"].update(channels=[2048, 4096], strides=[1])
+    root = mmar(config)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "import torch, monai, ignite, monai.bundle, monai.handlers, monai.engines\n"
+        "from mmar_automl.cli import main\n"
+        "now = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + 2**29, now + 2**29))\n"
+        f"sys.argv = ['mmar-automl', 'train', '-m', {str(root)!r}, '--write_train_stats']\n"
+        "main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    last = ran.stderr.strip().splitlines()[-1]
+    assert ran.returncode in (1, 2), ran.stderr
+    assert last.startswith("mmar-automl: train.model: UNet(")
+    assert "can't allocate memory" in last
+    assert result.read_stats(MmarLayout(root)).raw["fault_class"] == "out_of_memory"
+
+
+def test_checkpoint_loader_of_another_network_names_its_place(mmar, config):
+    """The handler that loads, its arguments, and what does not fit."""
+    train(Request(root=mmar(config)))
+    config["train"]["model"]["args"]["channels"] = [4, 6]
+    config["dont_load_ckpt_model"] = False
+    root = mmar(config)
+    with pytest.raises(TrainingFailed) as caught:
+        train(Request(root=root, write_stats=True))
+    text = str(caught.value)
+    assert text.startswith("train.handlers[0]: CheckpointLoader(load_path=")
+    assert "size mismatch" in text
+    assert result.read_stats(MmarLayout(root)).complaint == text
