@@ -33,7 +33,7 @@ def status(
     run_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="Which search; the latest by default.", show_default=False
+            metavar="RUN", help="Which search; the latest by default.", show_default=False
         ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -23,7 +23,7 @@ def stop(
     run_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="Which search; the latest by default.", show_default=False
+            metavar="RUN", help="Which search; the latest by default.", show_default=False
         ),
     ] = None,
     grace: Annotated[
