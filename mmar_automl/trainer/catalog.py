@@ -24,7 +24,7 @@ RENAMED: dict[str, tuple[str, Args]] = {
     # ToTensord leaves a plain tensor, and Invertd then has no record of what was done to it.
     "ToTensor": ("EnsureType", {}),
     "ToTensord": ("EnsureTyped", {}),
-    "TorchVisionFullyConvModel": ("TorchVisionFCModel", {}),
+    "TorchVisionFullyConvModel": ("TorchVisionFCModel", {"use_conv": True}),
 }
 """Old name → today's name, and the arguments that give it the old meaning."""
 
@@ -36,20 +36,24 @@ REMOVED = {
 }
 """Components that are gone without a successor, with what to write instead."""
 
-_ARGUMENTS = {
+ARGUMENTS = {
     "dimensions": "spatial_dims",
     "n_classes": "num_classes",
     "ce_weight": "weight",
     "pos_embed": "proj_type",
+    "channel_dim": "dim",
+    "spatial_channels": "spatial_dims",
 }
 """Old argument → today's, wherever a component knows the new one and not the old."""
 
-_GONE_ARGUMENTS = {
+GONE_ARGUMENTS = {
     "as_tensor_output": "every transform returns a tensor",
     "meta_keys": "the metadata travel on the image itself",
     "meta_key_postfix": "the metadata travel on the image itself",
     "image_meta_keys": "the metadata travel on the image itself",
     "label_meta_keys": "the metadata travel on the image itself",
+    "img_size": "the network takes every size that its patches divide",
+    "center_coord_key": "the crop's place is in its metadata",
 }
 """Arguments without a meaning today, dropped with the reason where a component ignores them."""
 
@@ -98,15 +102,23 @@ def modernise(name: str, args: Args, accepted: Callable[[str], tuple[str, ...] |
     if plain in _RANDOM_SIZE and "random_size" not in args:
         args["random_size"] = True
         changes.append(f"{name}: random_size is true, as it was by default")
-    for old, new in _ARGUMENTS.items():
+    for old, new in ARGUMENTS.items():
         if old in args and names is not None and old not in names and new in names:
             args.setdefault(new, args[old])
             del args[old]
             changes.append(f"{name}: {old} is now {new}")
-    for old, reason in _GONE_ARGUMENTS.items():
+    for old, reason in GONE_ARGUMENTS.items():
         if old in args and (plain in _IGNORED_META or (names is not None and old not in names)):
             del args[old]
             changes.append(f"{name}: {old} has no meaning any more, {reason}")
+    if plain == "TorchVisionFCModel" and ("pool_size" in args or "pool_stride" in args):
+        size, stride = args.pop("pool_size", 7), args.pop("pool_stride", 1)
+        args.setdefault("pool", ["avg", {"kernel_size": size, "stride": stride}])
+        changes.append(f"{name}: pool_size, pool_stride are now pool")
+    has_margin = args.get("margin") not in (None, 0) and "allow_smaller" not in args
+    if plain in ("CropForeground", "CropForegroundd") and has_margin:
+        args["allow_smaller"] = True
+        changes.append(f"{name}: allow_smaller is true, as it was by default")
     for key in ("load_dict", "save_dict"):
         if isinstance(args.get(key), list):
             # 4.0 named the objects, 4.1 refers to them; `train_conf` was always the config.

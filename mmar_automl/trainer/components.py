@@ -129,18 +129,23 @@ def _unknown_arguments(
     found: names.Component, args: dict[str, Any], path: JsonPath
 ) -> list[Problem]:
     signature = found.signature
-    name = found.target.rpartition(".")[2]
-    if signature is None or (signature.open and catalog.canonical(name) not in catalog.SWALLOWS):
+    if signature is None:
         return []
+    name = found.target.rpartition(".")[2]
+    swallows = signature.open and catalog.canonical(name) not in catalog.SWALLOWS
     problems = []
     for argument in args:
         if argument in signature.names:
             continue
         near = names.nearest(argument, signature.names)
+        if swallows and not near:
+            # It hands on what it does not know, and only what receives that can tell.
+            continue
         problems.append(
             Problem(
-                severity="error",
-                message=f"{name} has no argument {argument!r}",
+                severity="warning" if swallows else "error",
+                message=f"{name} has no argument {argument!r}"
+                + (" and hands it on to another" if swallows else ""),
                 path=(*path, "args", argument),
                 value=args.get(argument, MISSING),
                 hint=f"did you mean {near[0]!r}?"

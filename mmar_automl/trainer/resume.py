@@ -2,12 +2,15 @@
 
 The state is taken at the end of an epoch, where nothing is half done, and kept in memory; it
 goes to disk at each validation, at the end, and when a signal ends the training. So a training
-that is stopped loses the epoch that it was in, and nothing else.
+that is stopped loses the epoch that it was in, and nothing else. Where epochs are so short that
+this would be a measurable part of them, it happens every few seconds instead.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,10 @@ from mmar_automl.trainer.recorder import Recorder
 log = logging.getLogger("mmar_automl.trainer")
 
 OBJECTS = ("train::model", "train::loss", "train::optimizer", "train::lr_scheduler")
+TAKE_EVERY = 1.0
+"""Seconds at least between two states in memory: what a signal may cost beside the epoch."""
+WRITE_EVERY = 5.0
+"""Seconds at least between two states on disk: what a kill without notice may cost beside."""
 _VERSION = 1
 _MAY_CHANGE = ("epochs", "num_interval_per_valid", "print_conf")
 
@@ -39,6 +46,7 @@ class Resumable:
         self._state: dict[str, Any] | None = None
         self._written: int | None = None
         self._validations = 0
+        self._taken_at = self._written_at = -math.inf
 
     def attach(self, restored: dict[str, Any] | None) -> None:
         """Listen to the trainer; with `restored`, set it to that state once it has started."""
@@ -62,12 +70,19 @@ class Resumable:
     def _epoch_completed(self, engine: Any) -> None:
         validated = self._recorder.validations != self._validations
         self._validations = self._recorder.validations
-        # Several processes meet at a validation anyway; one more meeting an epoch would cost.
         last = engine.state.epoch == engine.state.max_epochs
-        if self._place.world == 1 or validated or last:
-            self._state = self._capture()
-        if validated:
+        now = time.monotonic()
+        write = validated and now - self._written_at >= WRITE_EVERY
+        if self._place.world == 1:
+            take = last or write or now - self._taken_at >= TAKE_EVERY
+        else:
+            # Taking is a meeting of all processes, so no clock may decide on it.
+            take = last or validated
+        if take:
+            self._state, self._taken_at = self._capture(), now
+        if write and take:
             self.save()
+            self._written_at = now
 
     def _capture(self) -> dict[str, Any]:
         trainer, evaluator = self._trainer, self._evaluator

@@ -1,9 +1,20 @@
 """What changed since MONAI 0.8 is translated, said, and never dropped in silence."""
 
+from pathlib import Path
+
 import pytest
 
 from mmar_automl.trainer import names
-from mmar_automl.trainer.catalog import RENAMED, canonical, modernise
+from mmar_automl.trainer.catalog import (
+    ARGUMENTS,
+    GONE_ARGUMENTS,
+    REMOVED,
+    RENAMED,
+    canonical,
+    modernise,
+)
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "training.md"
 
 
 def accepted(name: str):
@@ -32,6 +43,36 @@ def modern(name: str, **args):
             {"keys": "image", "channel_dim": 2},
             "EnsureChannelFirstd",
             {"keys": "image", "channel_dim": 2},
+        ),
+        (
+            "TorchVisionFullyConvModel",
+            {"model_name": "resnet18", "n_classes": 2, "pool_size": [3, 3]},
+            "TorchVisionFCModel",
+            {
+                "model_name": "resnet18",
+                "num_classes": 2,
+                "use_conv": True,
+                "pool": ["avg", {"kernel_size": [3, 3], "stride": 1}],
+            },
+        ),
+        (
+            "SplitChanneld",
+            {"keys": "pred", "channel_dim": 0},
+            "SplitDimd",
+            {"keys": "pred", "dim": 0},
+        ),
+        (
+            "AddCoordinateChannelsd",
+            {"keys": "image", "spatial_channels": [0]},
+            "AddCoordinateChannelsd",
+            {"keys": "image", "spatial_dims": [0]},
+        ),
+        ("SwinUNETR", {"img_size": 96, "in_channels": 1}, "SwinUNETR", {"in_channels": 1}),
+        (
+            "CropForegroundd",
+            {"keys": "image", "margin": 4},
+            "CropForegroundd",
+            {"keys": "image", "margin": 4, "allow_smaller": True},
         ),
         ("NovoGrad", {"lr": 1}, "Novograd", {"lr": 1}),
         ("ToTensord", {"keys": "image"}, "EnsureTyped", {"keys": "image"}),
@@ -106,3 +147,12 @@ def test_dictionary_spellings_are_one():
         "AsDiscreted"
     }
     assert canonical("AHNet") == "AHNet"
+
+
+@pytest.mark.parametrize("table", [RENAMED, ARGUMENTS, GONE_ARGUMENTS, REMOVED], ids=len)
+def test_the_document_lists_every_translation(table):
+    """docs/training.md has a row for each entry, with what it becomes."""
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
+    for old, new in table.items():
+        now = new[0] if isinstance(new, tuple) else new
+        assert [row for row in rows if f"`{old}`" in row and now in row], old
