@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import pytest
+
+from mmar_automl.cli.train import configure_logging
+from mmar_automl.errors import BadInput
 from mmar_automl.mmar.layout import MmarLayout
 
 COMMANDS = Path(__file__).parents[3] / "commands"
@@ -24,7 +26,14 @@ def test_claras_command_line_trains(mmar, config):
     root = mmar(config)
     (root / "custom").mkdir()
     (root / "custom" / "http.py").write_text("raise RuntimeError('shadowed')\n")
-    words = "-c config/config_train.json -e config/environment.json --write_train_stats --set"
+    (root / "own.config").write_text(
+        "[loggers]\nkeys=root\n[handlers]\nkeys=out\n[formatters]\nkeys=own\n"
+        "[logger_root]\nlevel=INFO\nhandlers=out\n"
+        "[handler_out]\nclass=StreamHandler\nformatter=own\nargs=(sys.stdout,)\n"
+        "[formatter_own]\nformat=OWN %(message)s\n"
+    )
+    words = "-c config/config_train.json -e config/environment.json -l own.config"
+    words += " --write_train_stats --set"
     ran = subprocess.run(
         [*PROGRAM, "-m", str(root), *words.split(), "print_conf=True", "epochs=1", "0", "foo"],
         env={**os.environ, **QUIET_CORES, "PYTHONPATH": str(root / "custom")},
@@ -33,7 +42,7 @@ def test_claras_command_line_trains(mmar, config):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stderr == ""
     assert '"max_epochs": 1' in ran.stdout
-    assert "amp is off" in ran.stdout
+    assert "OWN note: amp is off" in ran.stdout
     assert json.loads(MmarLayout(root).train_stats.read_text())["epochs"] == 1
 
 
@@ -54,29 +63,6 @@ def test_users_mistake_is_a_message_and_2(mmar, config):
     )
     assert nowhere.returncode == 2
     assert "Traceback" not in nowhere.stderr
-
-
-def test_sigterm_ends_it_at_once(mmar, config):
-    """The search stops a job by SIGTERM: it is over in a moment, with the status that says so."""
-    config["epochs"] = 100_000
-    root = mmar(config)
-    training = subprocess.Popen(
-        [*PROGRAM, "-m", str(root), "--write_train_stats"],
-        env={**os.environ, **QUIET_CORES}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 60
-        while not MmarLayout(root).progress.exists():
-            assert training.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        training.send_signal(signal.SIGTERM)
-        assert training.wait(timeout=5) == 128 + signal.SIGTERM
-    finally:
-        training.kill()
-        training.wait()
-    assert json.loads(MmarLayout(root).train_stats.read_text())["metric"] == "val_mean_dice"
-    assert MmarLayout(root).resume_checkpoint.is_file()
 
 
 def test_help_needs_no_torch():
@@ -111,3 +97,12 @@ def test_round_script_trains_the_mmar_that_it_lies_in(mmar, config):
     )  # fmt: skip
     assert refused.returncode == 2
     assert "never comes in 2 epochs" in refused.stderr
+
+
+def test_log_config_is_pythons(tmp_path):
+    """`-l` is a logging config, relative to the MMAR; a missing or odd one is told of."""
+    (tmp_path / "odd.config").write_text("[loggers]\n")
+    with pytest.raises(BadInput, match="is no logging config"):
+        configure_logging(tmp_path, "odd.config")
+    with pytest.raises(BadInput, match="does not exist"):
+        configure_logging(tmp_path, "none.config")
