@@ -21,7 +21,7 @@ def capture(roots: Iterable[Any]) -> dict[str, Any]:
     version, words, gauss = random.getstate()
     return {
         "python": [version, list(words), gauss],
-        "numpy": _numpy_state(np.random.mtrand._rand),
+        "numpy": _numpy_state(np.random),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "own": [_state(source) for source in _sources(roots)],
@@ -35,7 +35,7 @@ def restore(state: dict[str, Any], roots: Iterable[Any]) -> bool:
 
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
-    np.random.mtrand._rand.set_state(_numpy_words(state["numpy"]))
+    np.random.set_state(_numpy_words(state["numpy"]))
     torch.set_rng_state(state["torch"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -51,8 +51,7 @@ def _sources(roots: Iterable[Any]) -> Iterator[Any]:
     import torch
 
     kinds = (np.random.RandomState, np.random.Generator, torch.Generator)
-    shared = {id(np.random.mtrand._rand), id(torch.default_generator)}
-    seen: set[int] = set(shared)
+    seen: set[int] = set()
     ahead = [(root, 0) for root in reversed(list(roots))]
     while ahead:
         node, depth = ahead.pop()
@@ -79,10 +78,15 @@ def _parts(node: Any) -> list[Any]:
         return list(node)
     if isinstance(node, DataLoader):
         return [node.dataset, node.sampler, node.generator]
-    if isinstance(node, (Transform, Dataset, Sampler)) or hasattr(node, "set_random_state"):
-        # A dataset's cases and its cache are data, however long; chance is in the transforms.
-        skipped = ("data", "_cache") if isinstance(node, Dataset) else ()
-        return [value for name, value in vars(node).items() if name not in skipped]
+    if isinstance(node, Dataset):
+        # Its cases and its cache are data, however long; chance is in its transforms.
+        return [
+            value
+            for value in vars(node).values()
+            if isinstance(value, (Transform, Dataset)) or hasattr(value, "set_random_state")
+        ]
+    if isinstance(node, (Transform, Sampler)) or hasattr(node, "set_random_state"):
+        return list(vars(node).values())
     return []
 
 

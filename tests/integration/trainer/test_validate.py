@@ -152,3 +152,19 @@ def test_checking_components_needs_no_torch(mmar, config):
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_the_direction_of_the_key_metric(checked, config):
+    """`key_metric_direction` is a first-level value that is known, and has two words."""
+    assert checked({**config, "key_metric_direction": "min"}) == []
+    ((severity, path, _, _),) = checked({**config, "key_metric_direction": "down"})
+    assert (severity, path) == ("error", "key_metric_direction")
+
+
+def test_a_misspelt_argument_that_is_handed_on(checked, config):
+    """CropForegroundd takes any argument, for the padding; a near miss is still told."""
+    crop = {"keys": ["image", "label"], "source_key": "image", "k_divisble": 8}
+    config["train"]["pre_transforms"].insert(2, {"name": "CropForegroundd", "args": crop})
+    ((severity, path, _, hint),) = checked(config)
+    assert (severity, path) == ("warning", "train.pre_transforms[2].args.k_divisble")
+    assert hint == "did you mean 'k_divisible'?"
