@@ -16,6 +16,14 @@ from functools import cache
 from pathlib import Path
 
 from mmar_automl.trainer.catalog import canonical
+from mmar_automl.trainer.sources import (
+    absolute,
+    definitions,
+    has_star,
+    is_package,
+    tree_in,
+    tree_of,
+)
 
 PACKAGES = (
     "monai.networks.nets",
@@ -79,12 +87,12 @@ def find_path(path: str, folders: Sequence[Path] = ()) -> Component | None:
     module, _, name = path.rpartition(".")
     if not module:
         return None
-    tree = _tree_in(module, folders) or _tree(module)
+    tree = tree_in(module, folders) or tree_of(module)
     if tree is not None:
         # The tree is the source's last word only if the name is written there in plain sight.
-        if name not in _definitions(tree) and not _has_star(tree):
+        if name not in definitions(tree) and not has_star(tree):
             return None
-        where = _Place(tree, module, _is_package(module), tuple(folders))
+        where = _Place(tree, module, is_package(module), tuple(folders))
         return Component(target=path, signature=_signature(where, name))
     top = module.partition(".")[0]
     try:
@@ -123,17 +131,17 @@ class _Place:
 
 @cache
 def _exports(package: str) -> frozenset[str]:
-    tree = _tree(package)
+    tree = tree_of(package)
     if tree is None:
         return frozenset()
     names = {
         name
-        for name, node in _definitions(tree).items()
+        for name, node in definitions(tree).items()
         if not name.startswith("_") and not _is_foreign(node)
     }
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            names |= _exports(_absolute(node, package, _is_package(package)))
+            names |= _exports(absolute(node, package, is_package(package)))
     return frozenset(names)
 
 
@@ -146,15 +154,15 @@ def _is_foreign(node: ast.AST) -> bool:
 
 @cache
 def _signature_of(package: str, name: str) -> Signature | None:
-    tree = _tree(package)
+    tree = tree_of(package)
     if tree is None:
         return None
-    return _signature(_Place(tree, package, _is_package(package)), name)
+    return _signature(_Place(tree, package, is_package(package)), name)
 
 
 def _signature(place: _Place, name: str, depth: int = 0) -> Signature | None:
     """The signature of `name` as seen from a module; None where it cannot be decided."""
-    node = _definitions(place.tree).get(name)
+    node = definitions(place.tree).get(name)
     if depth > 12:
         return None
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -188,11 +196,11 @@ def _signature(place: _Place, name: str, depth: int = 0) -> Signature | None:
 
 
 def _follow(place: _Place, node: ast.ImportFrom, name: str, depth: int) -> Signature | None:
-    module = _absolute(node, place.module, place.is_package)
-    tree = _tree_in(module, place.folders) or _tree(module)
+    module = absolute(node, place.module, place.is_package)
+    tree = tree_in(module, place.folders) or tree_of(module)
     if tree is None:
         return None
-    return _signature(_Place(tree, module, _is_package(module), place.folders), name, depth + 1)
+    return _signature(_Place(tree, module, is_package(module), place.folders), name, depth + 1)
 
 
 def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool) -> Signature:
@@ -206,88 +214,3 @@ def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool) ->
         optional=tuple(positional[split:] + [a.arg for a, d in keyword if d is not None]),
         open=arguments.kwarg is not None or bool(node.decorator_list),
     )
-
-
-def _definitions(tree: ast.Module) -> dict[str, ast.AST]:
-    """What each top-level name of a module is bound to, the last binding winning."""
-    found: dict[str, ast.AST] = {}
-    for node in _statements(tree.body):
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            found[node.name] = node
-        elif isinstance(node, ast.ImportFrom):
-            found.update({a.asname or a.name: node for a in node.names if a.name != "*"})
-        elif isinstance(node, ast.Assign):
-            found.update({t.id: node.value for t in node.targets if isinstance(t, ast.Name)})
-    return found
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterable[ast.stmt]:
-    """Top-level statements, those under a top-level `if` or `try` included."""
-    for node in body:
-        if isinstance(node, ast.If):
-            yield from _statements([*node.body, *node.orelse])
-        elif isinstance(node, ast.Try):
-            yield from _statements(node.body)
-        else:
-            yield node
-
-
-def _has_star(tree: ast.Module) -> bool:
-    return any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in tree.body)
-
-
-def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = module.split(".")
-    parts = parts[: len(parts) - node.level + (1 if is_package else 0)]
-    return ".".join([*parts, *([node.module] if node.module else [])])
-
-
-def _is_package(module: str) -> bool:
-    file = _file(module)
-    return file is not None and file.name == "__init__.py"
-
-
-@cache
-def _file(module: str) -> Path | None:
-    """The source of an installed module; only its top package is asked for, nothing runs."""
-    top, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None:
-        return None
-    if not spec.submodule_search_locations:
-        return None if rest else Path(spec.origin)
-    return _file_under(Path(spec.origin).parent, rest)
-
-
-def _file_under(folder: Path, parts: Sequence[str]) -> Path | None:
-    base = folder.joinpath(*parts)
-    for file in (base / "__init__.py", base.with_name(f"{base.name}.py")):
-        if file.is_file():
-            return file
-    return None
-
-
-@cache
-def _tree(module: str) -> ast.Module | None:
-    file = _file(module)
-    return None if file is None or file.suffix != ".py" else _parse(file)
-
-
-def _tree_in(module: str, folders: Sequence[Path]) -> ast.Module | None:
-    for folder in folders:
-        file = _file_under(folder, module.split("."))
-        if file is not None:
-            return _parse(file)
-    return None
-
-
-def _parse(file: Path) -> ast.Module | None:
-    try:
-        return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
