@@ -7,6 +7,7 @@ for each choice that switches components on and off.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -89,15 +90,21 @@ def _as_searched(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _choices(space: SearchSpace, start: dict[str, Value]) -> Iterator[dict[str, Value]]:
+    """All first choices, all second ones, and so on; then one other choice at a time.
+
+    The former reach every choice however many entries there are, the latter what two of them
+    together would hide.
+    """
     yield start
-    others = (
-        {**start, parameter.key: value}
+    switches = {
+        parameter.key: parameter.domain.values
         for parameter in space
         if isinstance(parameter.domain, Choices) and _switches(parameter)
-        for value in parameter.domain.values
-    )
-    for _, values in zip(range(VARIANTS), others, strict=False):
-        yield values
+    }
+    for number in range(1, max(map(len, switches.values()), default=0)):
+        yield {**start, **{key: values[number % len(values)] for key, values in switches.items()}}
+    others = ({**start, key: value} for key, values in switches.items() for value in values)
+    yield from itertools.islice(others, VARIANTS)
 
 
 def _first(parameter: Parameter) -> Value:

@@ -168,3 +168,17 @@ def test_a_misspelt_argument_that_is_handed_on(checked, config):
     ((severity, path, _, hint),) = checked(config)
     assert (severity, path) == ("warning", "train.pre_transforms[2].args.k_divisble")
     assert hint == "did you mean 'k_divisible'?"
+
+
+def test_the_last_of_many_switches_is_reached(checked, config):
+    """However many components a search switches, none is left unlooked at."""
+    search = [{"domain": "transform", "type": "enum", "args": ["@disabled"],
+               "targets": [[True], [False]]}]  # fmt: skip
+    for number in range(60):
+        flip = {"keys": "image", "prob": 0.5}
+        name = f"RandFlipd#{number}"
+        config["train"]["pre_transforms"].append({"name": name, "args": flip, "search": search})
+    config["train"]["pre_transforms"][-1]["args"] = {"keys": "image", "probb": 0.5}
+    ((_, path, message, _),) = checked(config)
+    assert path == "train.pre_transforms[65].args.probb"
+    assert message == "RandFlipd has no argument 'probb'"
