@@ -9,6 +9,7 @@ import string
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ from mmar_automl.errors import BadInput, EnvironmentFault
 from mmar_automl.executors.command import worker_environment
 from mmar_automl.executors.mmar import MMARExecutor, Patience
 from mmar_automl.handlers.progress import ProgressHandler
+from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.mmar.layout import RunLayout
 from mmar_automl.mmar.load import Mmar, component_args
 from mmar_automl.mmar.write import current_umask
 
-_RUN_ID = re.compile(r"[^/\\\0\n\r]{1,100}")
+_RUN_ID = re.compile(r"[^/\\\x00-\x1f\x7f]+")
+_LONGEST_ID = 200
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,16 @@ class Search:
 
 def runs_root(mmar: Mmar) -> Path:
     """The parent of all run folders: `<MMAR>/automl`, or MMARHandler's `work_dir`."""
-    work_dir = component_args(mmar.automl_config.data, "handlers", "MMARHandler").get("work_dir")
-    return mmar.layout.root / str(work_dir) if work_dir else mmar.layout.automl
+    raw = component_args(mmar.automl_config.data, "handlers", "MMARHandler").get("work_dir")
+    try:
+        work_dir = substitute(raw, mmar.variables)
+    except UnknownVariable:
+        work_dir = None
+    return (
+        mmar.layout.root / work_dir
+        if isinstance(work_dir, str) and work_dir
+        else mmar.layout.automl
+    )
 
 
 def build(
@@ -94,6 +105,9 @@ def build(
         except OSError as error:
             raise EnvironmentFault(f"{run.root} cannot be written: {error.strerror}") from error
     context = Context()
+    context.connect(
+        on_trace=lambda who, said, aloud: _trace(run, who, said, say if aloud else None)
+    )
     context.set_prop(ContextKey.MMAR, mmar)
     context.set_prop(ContextKey.RUN_ID, run.root.name)
     context.set_prop(ContextKey.AUTOML_ROOT, str(run.root))
@@ -111,6 +125,16 @@ def build(
         history=history,
     )
     return Search(run.root.name, run, engine, controller, context, lock)
+
+
+def _trace(run: RunLayout, who: str, said: str, aloud: Callable[[str], None] | None) -> None:
+    """A line of a component for the run's trace."""
+    with run.trace.open("a", encoding="utf-8") as file:
+        file.write(
+            f"{datetime.now().astimezone().isoformat(timespec='milliseconds')} {who}: {said}\n"
+        )
+    if aloud is not None:
+        aloud(f"{who}: {said}")
 
 
 def _take_over(run: RunLayout, report: Callable[[str], None]) -> RunLock:
@@ -186,9 +210,11 @@ class _Parts:
 
 def _make_folder(parent: Path, run_id: str | None) -> tuple[RunLayout, RunLock]:
     """The folder of a new run with its lock in it; to give it its name is what claims the id."""
-    if run_id is not None and (not _RUN_ID.fullmatch(run_id) or run_id.strip(". ") == ""):
+    if run_id is not None and not _is_run_id(run_id):
         raise BadInput(
-            f"{run_id!r} cannot be a run id", "it becomes the name of a folder: no / in it"
+            f"{run_id!r} cannot be a run id",
+            "it becomes the name of a folder: no / in it, no dot in front, at most 200 bytes, and "
+            "none of the names that automl/ has for itself",
         )
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -219,6 +245,15 @@ def _make_folder(parent: Path, run_id: str | None) -> tuple[RunLayout, RunLock]:
         f"the run id {run_id!r} exists: {existing.root}",
         "choose another --run-id, leave it out for the next free one, or go on with --resume",
     )
+
+
+def _is_run_id(run_id: str) -> bool:
+    try:
+        short = 0 < len(run_id.encode()) <= _LONGEST_ID
+    except UnicodeEncodeError:
+        return False
+    plain = _RUN_ID.fullmatch(run_id) is not None and bool(run_id.strip(". "))
+    return short and plain and not run_id.startswith((".", "mlflow.db", "mlartifacts"))
 
 
 def _free_ids() -> Iterator[str]:

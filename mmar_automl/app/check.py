@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from mmar_automl.api import Controller, Executor, Handler
 from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
@@ -150,7 +150,29 @@ def read_components(mmar: Mmar, *, running: bool = False) -> tuple[list[Componen
         if kind in DEFAULT_NAMES and not listed:
             name = DEFAULT_NAMES[kind]
             components.append(Component(kind, name, resolve(kind, name), {}, (kind,)))
+        elif kind in DEFAULT_NAMES and isinstance(bodies, Mapping):
+            disabled = substitute_or_none(bodies.get("disabled"), known)
+            if disabled is True:
+                problems.append(
+                    Problem(
+                        severity="error",
+                        file=str(mmar.automl_config.file),
+                        line=mmar.automl_config.line((kind, "disabled")),
+                        path=(kind, "disabled"),
+                        value=bodies.get("disabled"),
+                        message=f"a search needs a {kind}, and this one is disabled",
+                        hint=f"delete it for {DEFAULT_NAMES[kind]}, or enable it",
+                    )
+                )
     return components, problems
+
+
+def substitute_or_none(value: Any, known: Mapping[str, Any]) -> Any:
+    """The value with its variables, or None where one is unknown."""
+    try:
+        return substitute(value, known)
+    except UnknownVariable:
+        return None
 
 
 def _read_component(
@@ -220,6 +242,9 @@ def _read_component(
         return
     else:
         return
+    if kind == "scheduler" and not callable(getattr(cls, "pick", None)):
+        wrong(path, cls.__name__, f"{cls.__name__} has no method pick(queue, idle)")
+        return
     base = BASES[kind]
     if base is not None and not issubclass(cls, base):
         wrong(path, cls.__name__, f"{cls.__name__} is no subclass of {base.__name__}")
@@ -253,8 +278,12 @@ def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
     except ValueError:
         # Classes written in C may hide what they take; building them will tell.
         return ""
+    own = cls.__module__.startswith("mmar_automl.")
+    reserved = [name for name in args if own and name not in _names(cls)]
     try:
         signature.bind(**args)
+        if reserved and reserved[0] in signature.parameters:
+            raise TypeError(f"got an unexpected keyword argument {reserved[0]!r}")
     except TypeError as error:
         takes = ", ".join(
             str(parameter.replace(annotation=inspect.Parameter.empty))
@@ -262,4 +291,16 @@ def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
             if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
         )
         return f"{error}; it takes ({takes})"
+    return _types(cls, args) if own else ""
+
+
+def _types(cls: type[Any], args: Mapping[str, Any]) -> str:
+    """The first argument of a class of ours that is not of the type that it is declared with."""
+    hints = get_type_hints(cls.__init__)
+    for name, value in args.items():
+        allowed = get_args(hints.get(name)) or (hints.get(name, object),)
+        exact = type(value) in allowed or (float in allowed and type(value) is int)
+        if not exact and object not in allowed:
+            words = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed)
+            return f"{name} must be {words.replace('NoneType', 'null')}, got {value!r}"
     return ""

@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 
-from mmar_automl.app.results import Run
 from mmar_automl.defs import Job
 from mmar_automl.engine.lock import holder
+from mmar_automl.engine.state import EngineState
 from mmar_automl.executors.local import TOKEN
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
 
@@ -64,12 +64,12 @@ def process_of(job: MmarLayout) -> int | None:
     return pid if started is not None and abs(started - began) < 1.0 else None
 
 
-def outlived(found: Run) -> list[tuple[Job, int]]:
+def outlived(run: RunLayout, state: EngineState) -> list[tuple[Job, int]]:
     """The jobs of a search that is gone whose processes still run here, with their pids."""
-    process = found.journal.process
+    process = state.process
     if process is None or process.host != socket.gethostname():
         return []
-    pids = [(job, process_of(found.run.job(job.name))) for job in found.journal.running]
+    pids = [(job, process_of(run.job(job.name))) for job in state.running]
     return [(job, pid) for job, pid in pids if pid is not None]
 
 

@@ -7,11 +7,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from mmar_automl.app.bootstrap import runs_root
+from mmar_automl.app.living import holder_of
 from mmar_automl.defs import RunState
-from mmar_automl.engine.events import RunResumed, RunStarted, from_json
+from mmar_automl.engine.events import RunStarted, from_json
 from mmar_automl.engine.journal import TornJournal, read_journal
 from mmar_automl.engine.state import EngineState, replay
 from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
@@ -57,29 +56,24 @@ def find_run(root: Path, run_id: str | None) -> tuple[MmarLayout, RunLayout]:
 
 def read_run(root: Path, run_id: str | None) -> Run:
     """What is in the journal of a run. Raises `BadInput` or `EnvironmentFault`."""
-    layout, run = find_run(root, run_id)
+    return run_at(*find_run(root, run_id))
+
+
+def run_at(layout: MmarLayout, run: RunLayout) -> Run:
+    """What is in the journal of this run. Raises `BadInput` or `EnvironmentFault`."""
     try:
         state = replay(read_journal(run.journal))
     except TornJournal as error:
         raise BadInput(f"the journal is damaged: {error}") from error
     except OSError as error:
         raise EnvironmentFault(f"{run.journal} cannot be read: {error.strerror}") from error
-    return Run(layout, run, state, _state_now(state))
+    return Run(layout, run, state, _state_now(run, state))
 
 
-def _state_now(state: EngineState) -> RunState:
+def _state_now(run: RunLayout, state: EngineState) -> RunState:
     if state.ended is not None:
         return state.ended.state
-    alive = state.process is not None and _alive(state.process)
-    return RunState.RUNNING if alive else RunState.INTERRUPTED
-
-
-def _alive(started: RunStarted | RunResumed) -> bool:
-    try:
-        process = psutil.Process(started.pid)
-        return abs(process.create_time() - started.process_started) < 1.0
-    except psutil.Error:
-        return False
+    return RunState.RUNNING if holder_of(run) else RunState.INTERRUPTED
 
 
 def _began(journal: Path) -> float:
@@ -98,7 +92,11 @@ def read_report(root: Path, run_id: str | None) -> Report:
 
     An MMAR that was moved since has artifact paths in its store that lead nowhere.
     """
-    found = read_run(root, run_id)
+    return report_of(read_run(root, run_id))
+
+
+def report_of(found: Run) -> Report:
+    """The report of a run that has been read."""
     relocate_store(found.layout)
     state = found.journal
     started = state.began

@@ -239,7 +239,7 @@ def _over(found: Run, who: Holder | None, root: Path) -> list[str]:
         if state.ended.state is not RunState.FINISHED:
             lines.append(f"{resume} goes on")
         return lines
-    left = outlived(found)
+    left = outlived(found.run, found.journal)
     lines += [f"{job.name} still runs without it, pid {pid}" for job, pid in left]
     lines.append(f"the search process is gone: {resume} goes on")
     if left:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import sys
@@ -18,10 +20,30 @@ PIPE_WIDTH = 160
 """Columns where there is no terminal to ask: a log or a pager takes more than 80."""
 
 
+class _Console(Console):
+    """A console whose reader may leave: a search does not end because `head` has seen enough."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's, but where nothing can be written, nothing is."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.quiet = True
+        # What is still buffered would fail again when the program ends.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def _console(stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
+    if stream is None:
+        return Console(file=io.StringIO(), quiet=True)
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False)
+    return _Console(stderr=stderr, width=width, highlight=False, emoji=False)
 
 
 out = _console(stderr=False)
@@ -29,13 +51,18 @@ err = _console(stderr=True)
 
 
 def say(line: str) -> None:
-    """A plain line on standard output, as it stands."""
-    out.print(Text(line), soft_wrap=True)
+    """A plain line on standard output, as it stands; nothing where nothing can be written."""
+    _print(out, line, "")
 
 
 def warn(line: str) -> None:
     """A notice on standard error."""
-    err.print(Text(line, style="yellow"), soft_wrap=True)
+    _print(err, line, "yellow")
+
+
+def _print(console: Console, line: str, style: str) -> None:
+    plain = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in line)
+    console.print(Text(plain, style=style), soft_wrap=True)
 
 
 def print_problems(problems: Sequence[Problem], console: Console) -> None:

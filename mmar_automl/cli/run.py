@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmar_automl.app.check import Checked
     from mmar_automl.defs import RunOutcome
     from mmar_automl.engine.run import Engine
+    from mmar_automl.mmar.layout import MmarLayout, RunLayout
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EXAMPLES = (
@@ -123,7 +124,8 @@ def run(
 ) -> None:
     """Search: propose configurations, train each in an MMAR of its own, keep the best.
 
-    Exit status 0: some job has a score. 2: bad input, nothing was started. 3: no job has a score.
+    Exit status 0: some job has a score. 1: a component failed while the search ran. 2: bad input,
+    nothing was started. 3: no job has a score.
     4: a lock, a disk, a permission. 130, 143, 129: ended by SIGINT, SIGTERM, SIGHUP.
     """
     from mmar_automl.app.check import check, require
@@ -184,7 +186,9 @@ def run(
         search.lock.release()
     if outcome.reason == "nothing is left to do":
         say(f"{search.run_id} has ended, and nothing is left to do (--max-jobs would extend it)")
-    _conclude(outcome, root, None if no_mlflow else tracking_uri or "")
+    _conclude(
+        checked.mmar.layout, search.run, outcome, root, None if no_mlflow else tracking_uri or ""
+    )
 
 
 def seconds(text: str | None, option: str) -> float | None:
@@ -219,8 +223,8 @@ def _signals(engine: Engine) -> Iterator[None]:
     def handle(number: int, _frame: object) -> None:
         nonlocal asked
         asked += 1
-        if asked > 2:
-            # The jobs are dead by now; what is waited for is a tracking store, or a plug-in.
+        if asked > 2 and not engine.busy:
+            # What is waited for is a tracking store, or a plug-in.
             os._exit(128 + number)
         name = signal.Signals(number).name
         # The console's lock may be held by the very code that was interrupted: write directly.
@@ -244,21 +248,22 @@ def _signals(engine: Engine) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _conclude(outcome: RunOutcome, root: Path, tracking: str | None) -> None:
+def _conclude(
+    layout: MmarLayout, run: RunLayout, outcome: RunOutcome, root: Path, tracking: str | None
+) -> None:
     """Print the result, and raise what the exit status is made of."""
-    from mmar_automl.app.results import read_report
+    from mmar_automl.app.results import report_of, run_at
     from mmar_automl.defs import RunState
     from mmar_automl.handlers.mlflow import ui_command
-    from mmar_automl.mmar.load import find_root
     from mmar_automl.reports.terminal import print_report
 
     out.print()
-    print_report(read_report(root, outcome.run_id), out)
+    print_report(report_of(run_at(layout, run)), out)
     if outcome.handler_errors:
         say(f"handler errors: {outcome.handler_errors}")
     say(f"again: mmar-automl report {root}")
     if tracking is not None:
-        say(f"in MLflow: {ui_command(find_root(root), tracking or None)}")
+        say(f"in MLflow: {ui_command(layout, tracking or None)}")
     if outcome.signal is not None:
         raise Stopped(outcome.signal)
     if outcome.state is RunState.FAILED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import numbers
 from dataclasses import dataclass
 
 from mmar_automl.defs.job import FailureClass, JobState, RunState
@@ -45,7 +46,7 @@ class Status(enum.Enum):
 
 def finite(value: object) -> float | None:
     """`value` as a score: a finite float, or None for NaN, inf, text, booleans and nothing."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     try:
         number = float(value)

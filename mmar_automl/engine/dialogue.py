@@ -6,6 +6,8 @@ that the journal has given to another configuration; then the journal counts on.
 
 from __future__ import annotations
 
+import numbers
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,17 +99,17 @@ class Dialogue:
         name = type(self._controller).__name__
         if not isinstance(recommendation, Recommendation):
             raise TypeError(f"{name} returned {recommendation!r}, which is no Recommendation")
-        number = recommendation.id
+        own = number = operator.index(recommendation.id)
         if number in self.recommendations:
             if not self._resumed:
                 raise ValueError(f"{name} used the recommendation id {number!r} twice")
             number = max(self.recommendations) + 1
-        for key, value in recommendation.result.values.items():
+        values = {key: _plain(value) for key, value in recommendation.result.values.items()}
+        for key, value in values.items():
             if key not in self._space:
                 raise ValueError(f"{name} proposed a value for {key!r}, which is no parameter")
             self._space[key].values(value)
-        self.recommendations[number] = recommendation
-        values = dict(recommendation.result.values)
+        self.recommendations[number] = Recommendation(own, SearchResult(self._space, values))
         return Proposal(
             id=number, values=values, parameters=SearchResult(self._space, values).named()
         )
@@ -121,3 +123,10 @@ class Dialogue:
 
     def _mark(self, values: Any) -> tuple[tuple[str, Value], ...]:
         return tuple(self._space.effective(values).items())
+
+
+def _plain(value: Any) -> Any:
+    """A number as Python has it: numpy's own are no JSON."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return value
+    return int(value) if isinstance(value, numbers.Integral) else float(value)

@@ -61,9 +61,10 @@ class JobThreads:
         self._retries = retries
         self._report = report
         self._contexts: dict[str, Context] = {}
+        self._why: dict[str, str] = {}
 
-    def start(self, job: Job, recommendation: Recommendation, main: Context) -> None:
-        """Start a job's thread."""
+    def expect(self, job: Job, recommendation: Recommendation, main: Context) -> None:
+        """Make a job known before its thread starts, so that an abort finds it from the first."""
         ctx = Context(parent=main)
         ctx.set_prop(ContextKey.JOB_NAME, job.name)
         ctx.set_prop(ContextKey.JOB_START_TIME, job.started)
@@ -75,34 +76,42 @@ class JobThreads:
         ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
         ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
         self._contexts[job.name] = ctx
-        thread = threading.Thread(
-            target=self._run, args=(job, recommendation, ctx), name=job.name, daemon=True
-        )
-        thread.start()
 
-    def abort(self, job: str) -> None:
-        """Have the executor end a running job."""
+    def start(self, job: Job, recommendation: Recommendation) -> None:
+        """Start the thread of a job that is expected."""
+        args = (job, recommendation, self._contexts[job.name])
+        threading.Thread(target=self._run, args=args, name=job.name, daemon=True).start()
+
+    def abort(self, job: str, why: str = "") -> None:
+        """Have the executor end a running job; `why` is what will be said of it."""
         ctx = self._contexts.get(job)
         if ctx is not None:
+            if why:
+                self._why[job] = why
             try:
                 self._executor.abort(ctx)
             except Exception as error:
                 self._report(f"{job} could not be ended: {error}")
 
     def _run(self, job: Job, recommendation: Recommendation, ctx: Context) -> None:
-        self._notifier.emit("start_job", ctx)
-        event = self._attempts(job, recommendation, ctx)
+        try:
+            self._notifier.emit("start_job", ctx)
+            event = self._attempts(job, recommendation, ctx)
+        except BaseException as error:
+            event = self._broken(job, error)
         recorded = threading.Event()
         self._inbox.put(Ended(event, recorded))
         recorded.wait()
-        outcome = self._outcome_of(job.name)
-        ctx.set_prop(ContextKey.OUTCOME, outcome)
-        ctx.set_prop(ContextKey.SCORE, outcome.score)
-        ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
-        ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
-        self._notifier.emit("end_job", ctx)
-        self._contexts.pop(job.name, None)
-        self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
+        try:
+            outcome = self._outcome_of(job.name)
+            ctx.set_prop(ContextKey.OUTCOME, outcome)
+            ctx.set_prop(ContextKey.SCORE, outcome.score)
+            ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
+            ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
+            self._notifier.emit("end_job", ctx)
+        finally:
+            self._contexts.pop(job.name, None)
+            self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
 
     def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
         """Execute, again as long as the failure is not the configuration's fault."""
@@ -125,34 +134,39 @@ class JobThreads:
         try:
             returned = self._executor.execute(recommendation, ctx)
         except JobFailed as failed:
+            why = self._why.pop(job.name, "") if failed.state is JobState.INTERRUPTED else ""
             return JobEnded(
                 job=job.name,
                 state=failed.state,
                 failure=failed.failure,
                 exit_status=failed.exit_status,
-                message=str(failed),
+                message=why or str(failed),
                 tail=failed.tail,
                 time=time.time(),
             )
         except BaseException as error:
             # Also SystemExit from a user's executor: a worker must not be lost to it.
-            return JobEnded(
-                job=job.name,
-                state=JobState.FAILED,
-                failure=FailureClass.EXECUTOR,
-                message=f"{type(self._executor).__name__} raised {type(error).__name__}: {error}",
-                tail=traceback.format_exc(limit=-3),
-                time=time.time(),
-            )
+            return self._broken(job, error)
         score = returned if isinstance(returned, Score) else Score(value=finite(returned))
+        value = finite(score.value)
         complaint = score.complaint or f"the executor returned {returned!r}, not a finite number"
         return JobEnded(
             job=job.name,
-            state=JobState.FINISHED if score.value is not None else JobState.FINISHED_NO_SCORE,
-            score=score.value,
+            state=JobState.FINISHED if value is not None else JobState.FINISHED_NO_SCORE,
+            score=value,
             epoch=score.epoch,
             metric=score.metric,
             exit_status=0,
-            message="" if score.value is not None else complaint,
+            message="" if value is not None else complaint,
+            time=time.time(),
+        )
+
+    def _broken(self, job: Job, error: BaseException) -> JobEnded:
+        return JobEnded(
+            job=job.name,
+            state=JobState.FAILED,
+            failure=FailureClass.EXECUTOR,
+            message=f"{type(self._executor).__name__} raised {type(error).__name__}: {error}",
+            tail="".join(traceback.format_exception(error, limit=-3)),
             time=time.time(),
         )

@@ -29,7 +29,7 @@ class Notifier:
             for handler in self._handlers:
                 try:
                     handler.handle_event("startup", ctx)
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     raise EnvironmentFault(
                         f"{type(handler).__name__} raised in startup: {_say(error)}"
                     ) from error
@@ -41,7 +41,7 @@ class Notifier:
             for handler in handlers:
                 try:
                     handler.handle_event(event, ctx)
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     self.errors += 1
                     mark = (id(handler), event)
                     if mark not in self._told:
@@ -52,7 +52,7 @@ class Notifier:
                         )
 
 
-def _say(error: Exception) -> str:
+def _say(error: BaseException) -> str:
     """The error with the line where it arose: `TypeError: … (my_handler.py:12)`."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""

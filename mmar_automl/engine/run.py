@@ -153,11 +153,19 @@ class Engine:
             )
         )
 
+    @property
+    def busy(self) -> bool:
+        """Whether any job runs; may be asked from a signal handler."""
+        return bool(self._state.running)
+
     def call(self, function: Callable[[EngineState], Any]) -> Any:
         """What `function(state)` returns, called in the engine's thread between two events."""
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._inbox.put(_Call(function, answer))
-        return answer.get(timeout=HUNG)
+        result, error = answer.get(timeout=HUNG)
+        if error is not None:
+            raise error
+        return result
 
     def suspend(self, worker: str) -> None:
         """Let a worker finish its job and give it no other. Raises `KeyError`."""
@@ -169,11 +177,14 @@ class Engine:
 
     def abort_worker(self, worker: str) -> str | None:
         """End the worker's current job; its name, or None if it has none. Raises `KeyError`."""
+        if worker not in self._workers:
+            raise KeyError(worker)
 
         def abort(state: EngineState) -> str | None:
             job = state.workers[worker].job
             if job is not None:
-                self._abort([job])
+                # Not by `_abort`: when its deadline passes, every other job is given up, too.
+                self._jobs.abort(job, "ended by abort_worker")
             return job
 
         name: str | None = self.call(abort)
@@ -279,7 +290,7 @@ class Engine:
                 self._meet(self._executor.determine_search_space(self._main))
             if not self._state.answered:
                 self._recommended(self._dialogue.initial(self._main), None)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._take(_blame("the controller or the executor", error))
             self._recommended([], None)
         if self._history:
@@ -305,13 +316,26 @@ class Engine:
             for recommendation_id, worker in message.pairs:
                 if self._state.assignable(recommendation_id, worker):
                     self._assign_one(recommendation_id, worker)
-            self._carry_out(self._state.scheduled())
+            self._carry_out(self._state.scheduled(declined=not message.pairs))
+            if not message.pairs and not self._state.running and self._state.stop is None:
+                name = type(self._scheduler).__name__
+                said = f"{name} chose nothing for an idle worker, and nothing else can happen"
+                self._stop(name, said, state=RunState.FAILED)
         elif isinstance(message, _Call):
-            message.answer.put(message.function(self._state))
+            try:
+                message.answer.put((message.function(self._state), None))
+            except Exception as error:
+                # The asker's mistake is the asker's to hear.
+                message.answer.put((None, error))
         elif isinstance(message, Ended):
-            self._take(message.event)
+            # One that was given up as hung may still come to its end.
+            if self._state.jobs[message.event.job].state is JobState.RUNNING:
+                self._take(message.event)
+                self._judge(message.event)
             message.recorded.set()
-            self._judge(message.event)
+        elif isinstance(message, WorkerFreed):
+            if self._state.workers[self._state.jobs[message.job].worker].job == message.job:
+                self._take(message)
         else:
             self._take(message)
 
@@ -378,11 +402,19 @@ class Engine:
                         time=time.time(),
                     )
                 )
+        if self._fault is not None and isinstance(event, JobAssigned):
+            # It is not on disk, so it has not happened.
+            return []
         return self._state.handle(event)
 
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
-            if isinstance(instruction, (Schedule, StartJob)):
+            if isinstance(instruction, StartJob):
+                job = instruction.job
+                known = self._dialogue.recommendations[job.recommendation_id]
+                self._jobs.expect(job, known, self._main)
+                self._work.put(instruction)
+            elif isinstance(instruction, Schedule):
                 self._work.put(instruction)
             elif isinstance(instruction, TellController):
                 self._tell(instruction.job)
@@ -396,17 +428,21 @@ class Engine:
     def _tell(self, job: Job) -> None:
         try:
             self._recommended(self._dialogue.tell(job, self._main), job.name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._take(_blame(type(self._controller).__name__, error))
             self._recommended([], job.name)
 
     def _recommended(self, made: list[Recommendation], after: str | None) -> None:
         made = self._within_budget(made)
         proposals = tuple(self._dialogue.proposal(recommendation) for recommendation in made)
-        if proposals and self._state.stop is None:
+        stopping = self._state.stop is not None
+        instructions = self._record(
+            RecommendationsMade(proposals=proposals, after=after, time=time.time())
+        )
+        if proposals and not stopping:
             self._main.set_prop(ContextKey.RECOMMENDATIONS, made)
             self._notifier.emit("recommendations_available", self._main)
-        self._take(RecommendationsMade(proposals=proposals, after=after, time=time.time()))
+        self._carry_out(instructions)
 
     def _within_budget(self, made: list[Recommendation]) -> list[Recommendation]:
         """What --max-jobs leaves of an answer."""
@@ -426,16 +462,20 @@ class Engine:
     def _give_up(self) -> None:
         """The jobs that do not answer an abort are recorded as what they are."""
         self._abort_deadline = None
-        for job in self._state.running:
-            self._take(
-                JobEnded(
-                    job=job.name,
-                    state=JobState.INTERRUPTED,
-                    message=f"did not end within {HUNG:g} s of being told to",
-                    time=time.time(),
+        for worker in self._state.workers.values():
+            job = worker.job
+            if job is None:
+                continue
+            if self._state.jobs[job].state is JobState.RUNNING:
+                self._take(
+                    JobEnded(
+                        job=job,
+                        state=JobState.INTERRUPTED,
+                        message=f"did not end within {HUNG:g} s of being told to",
+                        time=time.time(),
+                    )
                 )
-            )
-            self._take(WorkerFreed(job=job.name, time=time.time()))
+            self._take(WorkerFreed(job=job, time=time.time()))
 
     def _outcome_now(self, state: RunState, reason: str) -> RunOutcome:
         best, stop = self._state.best, self._state.stop
@@ -479,24 +519,27 @@ class Engine:
             known = self._dialogue.recommendations
             if isinstance(instruction, StartJob):
                 job = instruction.job
-                self._jobs.start(job, known[job.recommendation_id], self._main)
+                self._jobs.start(job, known[job.recommendation_id])
                 continue
             numbers = {id(known[number]): number for number in instruction.queue}
             waiting = [known[number] for number in instruction.queue]
             idle = [self._workers[name] for name in instruction.idle]
             pairs: list[tuple[int, str]] = []
             try:
-                while waiting and idle and (choice := self._scheduler.pick(waiting, idle)):
+                while waiting and idle:
+                    choice = self._scheduler.pick(tuple(waiting), tuple(idle))
+                    if choice is None:
+                        break
                     recommendation, worker = choice
                     waiting.remove(recommendation)
                     idle.remove(worker)
                     pairs.append((numbers[id(recommendation)], worker.name))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._inbox.put(_blame(type(self._scheduler).__name__, error))
             self._inbox.put(_Picked(tuple(pairs)))
 
 
-def _blame(who: str, error: Exception) -> StopRequested:
+def _blame(who: str, error: BaseException) -> StopRequested:
     """The end of a search because of a component that it cannot go on without."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(frame.filename)}:{frame.lineno}"

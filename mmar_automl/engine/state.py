@@ -103,10 +103,13 @@ class EngineState:
             if job.state is JobState.QUEUED and job.recommendation_id in waiting
         ]
 
-    def scheduled(self) -> list[Instruction]:
-        """The scheduler has answered; ask it again if there is still something to choose."""
+    def scheduled(self, *, declined: bool = False) -> list[Instruction]:
+        """The scheduler has answered; ask it again if there is still something to choose.
+
+        One that declined is asked again after the next event, not at once.
+        """
         self._scheduling = False
-        return self._next()
+        return [] if declined else self._next()
 
     def handle(self, event: Event) -> list[Instruction]:
         """Take in what happened and say what is to be done about it."""

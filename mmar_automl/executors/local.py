@@ -88,8 +88,15 @@ class LocalLauncher:
         members = _tree(handle)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(handle.pid, signal.SIGTERM)
-        _end_all(members, grace)
-        _end_all(_tree(handle), grace=0.0)
+        if grace > 0:
+            # Once each: a training that saves on the first SIGTERM may die of a second.
+            for process in members:
+                with contextlib.suppress(psutil.Error, OSError):
+                    if os.getpgid(process.pid) != handle.pid:
+                        process.terminate()
+            members = _wait_for(members, grace)
+        _end_all(members)
+        _end_all(_tree(handle))
 
     def adopt(self, token: str) -> Handle | None:
         """The leader of the session that was started for this token, if it is alive."""
@@ -101,7 +108,7 @@ class LocalLauncher:
 
     def orphans(self, token: str) -> None:
         """End whoever is left of a job whose leader is gone."""
-        _end_all(_with_token(token), grace=0.0)
+        _end_all(_with_token(token))
 
     def close(self) -> None:
         """Wait until the last leftovers are ended."""
@@ -119,7 +126,7 @@ class LocalLauncher:
             return False
 
     def _sweep(self, handle: Handle) -> None:
-        _end_all(_tree(handle), grace=0.0)
+        _end_all(_tree(handle))
         self._sweepers = [thread for thread in self._sweepers if thread.is_alive()]
 
     def capacity(self) -> int | None:
@@ -165,14 +172,9 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
-def _end_all(processes: Iterable[psutil.Process], grace: float) -> None:
-    """SIGTERM, up to `grace` seconds, SIGKILL; without a grace, SIGKILL at once."""
+def _end_all(processes: Iterable[psutil.Process]) -> None:
+    """SIGKILL, and wait until they are gone."""
     members = [process for process in processes if _alive(process)]
-    if members and grace > 0:
-        for process in members:
-            with contextlib.suppress(psutil.Error):
-                process.terminate()
-        members = _wait_for(members, grace)
     for process in members:
         with contextlib.suppress(psutil.Error):
             process.kill()

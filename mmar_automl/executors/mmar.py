@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -90,9 +91,14 @@ class MMARExecutor(Executor):
             status = int(job.exit_status.read_text())
         else:
             handle = self._start(recommendation, ctx, job, record)
-            record.update(state="running", pid=handle.pid, process_started=handle.started)
-            write_json(job.job, record)
-            status, cut_short = self._wait(handle, job)
+            try:
+                record.update(state="running", pid=handle.pid, process_started=handle.started)
+                _note(job, record)
+                status, cut_short = self._wait(handle, job)
+            except BaseException:
+                # Whatever went wrong, no training goes on that nobody waits for.
+                self._launcher.cancel(handle, 0.0)
+                raise
             status = _recorded(job) if status is None else status
         with self._lock:
             aborted = self._aborted.pop(name, 0)
@@ -123,7 +129,11 @@ class MMARExecutor(Executor):
             ).start()
 
     def shutdown(self, ctx: Context) -> None:
-        """Wait until whatever jobs left behind has been ended."""
+        """Nobody is left: what still runs is ended, and what jobs left behind."""
+        with self._lock:
+            handles = list(self._handles.values())
+        for handle in handles:
+            self._launcher.cancel(handle, 0.0)
         if isinstance(self._launcher, LocalLauncher):
             self._launcher.close()
 
@@ -247,11 +257,13 @@ class MMARExecutor(Executor):
             score=None if failed else score.metric_value,
             failure=None if failed is None or failed.failure is None else str(failed.failure),
         )
-        try:
-            write_json(job.job, record)
-        except OSError:
-            # The journal has it, too; a full disk or a deleted folder shows elsewhere.
-            return
+        _note(job, record)
+
+
+def _note(job: MmarLayout, record: Mapping[str, Any]) -> None:
+    """Write job.json if it can be written: the journal has it all, and a full disk shows there."""
+    with contextlib.suppress(OSError):
+        write_json(job.job, record)
 
 
 def _recorded(job: MmarLayout) -> int | None:

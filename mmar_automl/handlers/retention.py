@@ -34,12 +34,14 @@ class MMARHandler(Handler):
         self._keep = num_mmars_to_keep
         self._threshold = stop_threshold
         self._ranking: list[tuple[float, int, str]] = []
+        self._ended = 0
 
     def startup(self, ctx: Context) -> None:
         """Rank the jobs that ended before the search was resumed."""
         for job in ctx.get_prop(ContextKey.HISTORY, []):
             if job.state in (JobState.FINISHED, JobState.PRUNED) and job.score is not None:
-                self._ranking.append((-job.score, len(self._ranking), job.name))
+                self._ended += 1
+                self._ranking.append((-job.score, self._ended, job.name))
         self._ranking.sort()
 
     def end_job(self, ctx: Context) -> None:
@@ -50,13 +52,15 @@ class MMARHandler(Handler):
             return
         run = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT)))
         # On a tie the earlier job stays ahead.
-        self._ranking.append((-outcome.value, len(self._ranking), outcome.job_name))
+        self._ended += 1
+        self._ranking.append((-outcome.value, self._ended, outcome.job_name))
         self._ranking.sort()
         if self._ranking[0][2] == outcome.job_name:
             point_best(run, outcome.job_name)
         if self._keep is not None:
             for _, _, name in self._ranking[self._keep :]:
                 shutil.rmtree(run.job(name).root, ignore_errors=True)
+            del self._ranking[self._keep :]
         if self._threshold is not None and outcome.value >= self._threshold:
             ctx.stop_work(
                 self, f"{outcome.job_name} reached the score {outcome.value:g} of stop_threshold"

@@ -60,11 +60,13 @@ def append_progress(job: MmarLayout, line: dict[str, Any]) -> None:
 
 def read_stats(job: MmarLayout) -> TrainStats:
     """The score file of a job. A missing, torn or odd file is "no score", never an exception."""
+    if job.train_stats.exists() and not job.train_stats.is_file():
+        return TrainStats(complaint=f"{job.train_stats.name} is no file")
     try:
         raw = json.loads(job.train_stats.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return TrainStats(complaint="no validation wrote a score")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return TrainStats(complaint=f"{job.train_stats.name} cannot be read: {error}")
     if not isinstance(raw, dict):
         return TrainStats(complaint=f"{job.train_stats.name} holds no object")

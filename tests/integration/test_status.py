@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,26 @@ def test_a_search_is_watched_and_steered(make_mmar: MakeMmar) -> None:
     assert status(mmar)["state"] == "stopped"
     assert alive_in(mmar.root) == []
     assert not (mmar.root / "automl/x/console.json").exists()
+
+
+def test_an_aborted_job_takes_no_other_with_it(make_mmar: MakeMmar) -> None:
+    """Also once the time is up after which a search that stops gives its jobs up."""
+    mmar = make_mmar(searching(score=[0.1, 0.2, 0.3], seconds=[4]))
+    code = (
+        "import mmar_automl.engine.run as run; run.HUNG = 1.0; "
+        "from mmar_automl.cli import main; main()"
+    )
+    words = mmar.argv("run", "{root}", "--no-mlflow", "--run-id", "x", "-w", "cpu:cpu")[3:]
+    search = subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL)
+    wait_for(lambda: len(list((mmar.root / "automl/x").glob("W*/seen.json"))) >= 2)
+    admin(mmar, "abort_worker", "W1")
+    assert search.wait(timeout=30) == 0
+    jobs = {job["name"]: (job["state"], job["message"]) for job in mmar.report("x")["jobs"]}
+    assert jobs == {
+        "W1_1_J1": ("interrupted", "ended by abort_worker"),
+        "W2_1_J2": ("finished", ""),
+        "W1_2_J3": ("finished", ""),
+    }
 
 
 def test_commands_come_from_a_pipe_or_a_terminal(make_mmar: MakeMmar) -> None:
