@@ -45,7 +45,8 @@ def train(request: Request) -> Score:
     if not place.is_first:
         # One process speaks for all, or everything would be said as often as there are.
         logging.disable(logging.INFO)
-    if place.is_first and not request.resume:
+    if place.is_first and not (request.resume and layout.resume_checkpoint.is_file()):
+        # Also where nothing was saved to go on from: what stands there is of no training now.
         _clear(layout, stats=request.write_stats)
     process.quiet()
     recorder = Recorder(layout, write=request.write_stats and place.is_first)

@@ -103,8 +103,11 @@ def test_a_best_of_before_is_kept(mmar, long_config):
 def test_nothing_to_resume_begins_anew(mmar, config, caplog):
     """A job that was stopped before its first epoch ended starts again, and says so."""
     caplog.set_level("INFO")
-    score = train(Request(root=mmar(config), resume=True))
+    root = mmar(config)
+    result.append_progress(MmarLayout(root), {"epoch": 1, "metric": 0.9, "seconds": 1.0})
+    score = train(Request(root=root, resume=True, write_stats=True))
     assert score.value is not None
+    assert [line["epoch"] for line in result.read_progress(MmarLayout(root))] == [1, 2]
     assert "no resume.pt to resume from" in caplog.text
 
 
