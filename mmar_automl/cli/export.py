@@ -32,22 +32,22 @@ def export(
     model_path: Annotated[
         str | None,
         typer.Option(
-            "--model_path", help="The checkpoint, relative to the MMAR.  [default: MMAR_CKPT]"
+            "--model_path", help="The checkpoint, relative to the MMAR; MMAR_CKPT by default."
         ),
     ] = None,
     output_path: Annotated[
         str | None,
         typer.Option(
             "--output_path",
-            help="Where to write, relative to the MMAR.  [default: MMAR_TORCHSCRIPT]",
+            help="Where to write, relative to the MMAR; MMAR_TORCHSCRIPT by default.",
         ),
     ] = None,
     input_shape: Annotated[
         str | None,
         typer.Option(
             "--input_shape",
-            help="Trace with an input of this shape: \\[batch, channel, x, y, z].  "
-            "[default: the network is scripted]",
+            help="Trace with an input of this shape: \\[batch, channel, x, y, z]. "
+            "Without it the network is scripted.",
         ),
     ] = None,
     set_: SetOption = None,
