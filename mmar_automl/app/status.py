@@ -11,7 +11,7 @@ from typing import Any
 
 from mmar_automl.app.living import Holder, holder_of, outlived
 from mmar_automl.app.results import Run, find_runs, read_run
-from mmar_automl.defs import Job, JobState, RunState
+from mmar_automl.defs import Job, JobState, RunState, natural
 from mmar_automl.engine.admin import worker_state
 from mmar_automl.engine.state import EngineState
 from mmar_automl.jobs.result import read_progress
@@ -121,7 +121,7 @@ def to_json(status: Status) -> dict[str, Any]:
         if best is None
         else {
             "job": best.name,
-            "score": best.score,
+            "score": natural(best.score, best.minimised),
             "metric": best.metric,
             "epoch": best.epoch,
         },

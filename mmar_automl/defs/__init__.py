@@ -34,6 +34,7 @@ from mmar_automl.defs.recommendation import (
     Score,
     Status,
     finite,
+    natural,
 )
 from mmar_automl.defs.space import Arg, Parameter, SearchResult, SearchSpace
 
@@ -76,5 +77,6 @@ __all__ = [
     "best_of",
     "finite",
     "keys_of",
+    "natural",
     "settle",
 ]

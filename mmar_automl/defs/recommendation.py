@@ -14,6 +14,11 @@ NO_SCORE = -1000000.0
 """Clara's number for "no validation value". Only Clara plug-ins see it, never a report."""
 
 
+def natural(score: float | None, minimised: bool) -> float | None:
+    """A higher-is-better score as the metric's own value."""
+    return -score if minimised and score is not None else score
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """What an executor may return instead of a bare number: the score and where it is from."""
@@ -23,6 +28,8 @@ class Score:
     metric: str | None = None
     complaint: str = ""
     """Why there is no value."""
+    minimised: bool = False
+    """Whether `value` is the negative of a metric where less is better."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,12 @@ class Outcome:
     epoch: int | None = None
     metric: str | None = None
     tail: str = ""
+    minimised: bool = False
+
+    @property
+    def natural(self) -> float | None:
+        """The metric's own value: what people read."""
+        return natural(self.value, self.minimised)
 
     @property
     def score(self) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-from mmar_automl.defs import Job, best_of
+from mmar_automl.defs import Job, best_of, natural
 from mmar_automl.engine.console import Refused
 from mmar_automl.engine.state import EngineState, WorkerState
 
@@ -157,7 +157,7 @@ class Admin:
             lines += [("values", values)] if values else []
         best = best_of(jobs)
         if best is not None:
-            lines.append(("best", f"{best.score:.4f} ({best.name})"))
+            lines.append(("best", f"{natural(best.score, best.minimised):.4f} ({best.name})"))
         return "\n".join(f"{key:<8}{value}" for key, value in lines)
 
     def _summary(self) -> str:
@@ -165,7 +165,13 @@ class Admin:
         scored = [job for job in jobs if job.ended is not None and job.score is not None]
         scored.sort(key=lambda job: -(job.score or 0.0))
         rows = [
-            (clock(job.started), clock(job.ended or 0.0), job.name, f"{job.score:.4f}", job.worker)
+            (
+                clock(job.started),
+                clock(job.ended or 0.0),
+                job.name,
+                f"{natural(job.score, job.minimised):.4f}",
+                job.worker,
+            )
             for job in scored[: self._keep]
         ]
         lines = [] if self._keep is None else [f"Top MMARs to keep: {self._keep}"]

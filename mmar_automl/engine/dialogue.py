@@ -60,6 +60,7 @@ class Dialogue:
             exit_status=job.exit_status,
             epoch=job.epoch,
             metric=job.metric,
+            minimised=job.minimised,
             tail=job.tail,
         )
 

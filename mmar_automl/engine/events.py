@@ -96,6 +96,7 @@ class JobEnded:
     score: float | None = None
     epoch: int | None = None
     metric: str | None = None
+    minimised: bool = False
     failure: FailureClass | None = None
     exit_status: int | None = None
     message: str = ""

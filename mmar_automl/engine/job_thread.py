@@ -156,6 +156,7 @@ class JobThreads:
             score=value,
             epoch=score.epoch,
             metric=score.metric,
+            minimised=score.minimised,
             exit_status=0,
             message="" if value is not None else complaint,
             time=time.time(),

@@ -32,6 +32,7 @@ from mmar_automl.defs import (
     RunOutcome,
     RunState,
     SearchSpace,
+    natural,
 )
 from mmar_automl.engine.dialogue import Dialogue
 from mmar_automl.engine.events import (
@@ -485,7 +486,7 @@ class Engine:
             state=state,
             reason=reason,
             best=best.name if best else None,
-            score=best.score if best else None,
+            score=natural(best.score, best.minimised) if best else None,
             jobs=len(jobs),
             failed=sum(job.state is JobState.FAILED for job in jobs),
             dropped=len(self._state.dropped),

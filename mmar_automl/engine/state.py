@@ -226,6 +226,7 @@ class EngineState:
             score=event.score,
             epoch=event.epoch,
             metric=event.metric,
+            minimised=event.minimised,
             failure=event.failure,
             exit_status=event.exit_status,
             message=event.message,

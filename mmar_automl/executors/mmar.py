@@ -114,6 +114,7 @@ class MMARExecutor(Executor):
             epoch=score.epoch,
             metric=score.metric,
             complaint=score.complaint,
+            minimised=score.direction == "min",
         )
 
     def abort(self, ctx: Context) -> None:

@@ -41,7 +41,7 @@ class MMARStatsHandler(Handler):
                 (
                     outcome.job_name,
                     outcome.state,
-                    "" if outcome.value is None else repr(outcome.value),
+                    "" if outcome.natural is None else repr(outcome.natural),
                     outcome.metric or "",
                     "" if outcome.epoch is None else outcome.epoch,
                     f"{time.time() - ctx.get_prop(ContextKey.JOB_START_TIME):.3f}",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmar_automl.api import Handler
-from mmar_automl.defs import Context, ContextKey, JobState, Outcome, best_of
+from mmar_automl.defs import Context, ContextKey, JobState, Outcome, best_of, natural
 
 
 class ProgressHandler(Handler):
@@ -19,7 +19,7 @@ class ProgressHandler(Handler):
         self._proposed = 0
         self._ended = 0
         self._seconds = 0.0
-        self._best: tuple[float, str] | None = None
+        self._best: tuple[float, str, str] | None = None
 
     def startup(self, ctx: Context) -> None:
         """Know what an earlier process of a resumed search has done."""
@@ -30,7 +30,8 @@ class ProgressHandler(Handler):
                 self._seconds += job.seconds or 0.0
         best = best_of(ctx.get_prop(ContextKey.HISTORY, []))
         if best is not None and best.score is not None:
-            self._best = (best.score, best.name)
+            shown = natural(best.score, best.minimised)
+            self._best = (best.score, best.name, f"{shown:.4f}")
 
     def recommendations_available(self, ctx: Context) -> None:
         """Know how much is still to come."""
@@ -51,14 +52,14 @@ class ProgressHandler(Handler):
         self._ended += 1
         self._seconds += seconds
         if outcome.value is not None and outcome.state in (JobState.FINISHED, JobState.PRUNED):
-            result = f"{outcome.value:.4f} {outcome.metric or 'score'}"
+            result = f"{outcome.natural:.4f} {outcome.metric or 'score'}"
             if self._best is None or outcome.value > self._best[0]:
-                self._best = (outcome.value, outcome.job_name)
+                self._best = (outcome.value, outcome.job_name, f"{outcome.natural:.4f}")
         else:
             result = f"{str(outcome.state).replace('_', ' ')}: {outcome.message}"
         parts = [f"{outcome.job_name} {result} in {duration(seconds)}"]
         if self._best:
-            parts.append(f"best {self._best[0]:.4f} ({self._best[1]})")
+            parts.append(f"best {self._best[2]} ({self._best[1]})")
         parts.append(f"{self._ended}/{self._proposed}")
         left = self._proposed - self._ended
         if left > 0:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmar_automl.defs import FailureClass, Job, JobState, RunState, best_of
+from mmar_automl.defs import FailureClass, Job, JobState, RunState, best_of, natural
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A job as the report tells it. `folder` is None once the job's MMAR has been deleted."""
+    """A job as the report tells it, its score as the metric has it.
+
+    `folder` is None once the job's MMAR has been deleted.
+    """
 
     name: str
     state: JobState
@@ -64,7 +67,7 @@ def summarise(
         Row(
             name=job.name,
             state=JobState.INTERRUPTED if over and not job.state.ended else job.state,
-            score=job.score,
+            score=natural(job.score, job.minimised),
             parameters=job.parameters,
             folder=run_root / job.name if (run_root / job.name).is_dir() else None,
             seconds=job.seconds,

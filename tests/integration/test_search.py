@@ -628,3 +628,20 @@ def test_a_users_own_scheduler_chooses(make_mmar: MakeMmar) -> None:
     done = mmar.search(workers="cpu")
     assert done.returncode == 1
     assert "Bad raised ZeroDivisionError: division by zero (mine.py:4)" in done.stderr
+
+
+def test_a_metric_to_minimise_is_searched_downwards_and_told_as_it_is(
+    make_mmar: MakeMmar,
+) -> None:
+    """The controller sees higher-is-better; report, console and files the metric's own value."""
+    mmar = make_mmar(searching(score=[0.5, 0.2, 0.9], direction=["min"]))
+    done = mmar.search(workers="cpu")
+    assert done.returncode == 0, done.stderr
+    report = mmar.report()
+    assert report["best"] == "W1_2_J2"
+    assert [job["score"] for job in report["jobs"]] == [0.2, 0.5, 0.9]
+    assert "W1_2_J2 0.2000 dice" in done.stdout
+    assert "best 0.2000 (W1_2_J2) · 3/3" in done.stdout
+    assert "* best: W1_2_J2, dice 0.2000" in done.stdout
+    stats = json.loads((mmar.root / "automl/run_a/stats.json").read_text())
+    assert stats["score"] == 0.2

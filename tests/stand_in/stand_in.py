@@ -76,4 +76,6 @@ elif behaviour != "silent":
             line = {"epoch": epoch, "metric": score * epoch / epochs, "seconds": epoch * 0.1}
             file.write(json.dumps(line) + "\n")
     stats = {"best_validation_metric": score, "best_validation_epoch": epochs, "metric": "dice"}
+    if "direction" in config:
+        stats["direction"] = config["direction"]
     write(json.dumps(stats))

@@ -23,6 +23,7 @@ from mmar_automl.defs import (
     RunOutcome,
     RunState,
     finite,
+    natural,
 )
 from mmar_automl.handlers.mlflow.notes import Closing, Note
 from mmar_automl.handlers.mlflow.store import check_tracking_uri, store_uri
@@ -130,6 +131,7 @@ class MlflowHandler(Handler):
             score=outcome.value,
             epoch=outcome.epoch,
             metric=outcome.metric,
+            minimised=outcome.minimised,
             failure=outcome.failure,
             message=outcome.message,
         )
@@ -206,7 +208,8 @@ def _closing(job: Job, root: str | None, *, past: bool = False) -> Closing:
         steps += _curves(layout, job.started)
         files = _texts(layout.train_config)
     if job.score is not None:
-        steps.append(("score", job.score, job.epoch or 0, ended))
+        shown = natural(job.score, job.minimised)
+        steps.append(("score", shown or 0.0, job.epoch or 0, ended))
     tags = {"mmar_automl.state": str(job.state), "mlflow.note.content": _in_words(job)}
     if job.failure is not None:
         tags["mmar_automl.failure"] = str(job.failure)
@@ -242,7 +245,7 @@ def _curves(job: MmarLayout, started: float) -> list[tuple[str, float, int, floa
 def _in_words(job: Job) -> str:
     if job.score is not None and job.state is JobState.FINISHED:
         epoch = "" if job.epoch is None else f" at epoch {job.epoch}"
-        return f"{job.metric or 'score'} {job.score:.4f}{epoch}."
+        return f"{job.metric or 'score'} {natural(job.score, job.minimised):.4f}{epoch}."
     return f"{str(job.state).replace('_', ' ')}: {job.message}"
 
 
