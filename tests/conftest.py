@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 STAND_IN = Path(__file__).parent / "stand_in"
@@ -22,6 +23,16 @@ class MadeMmar:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._started: list[subprocess.Popen[str]] = []
+
+    def end(self) -> None:
+        """End what a failed test left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
     def run(
         self, *words: str, timeout: float = 60, env: Mapping[str, str] | None = None
@@ -38,13 +49,15 @@ class MadeMmar:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """The same, not waited for, in a process group of its own."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.argv(*words),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def argv(self, *words: str) -> list[str]:
         return [*MMAR_AUTOML, *(word.replace("{root}", str(self.root)) for word in words)]
@@ -75,9 +88,28 @@ class MadeMmar:
 MakeMmar = Callable[..., MadeMmar]
 
 
+# The same examples in every run of CI; elsewhere, others each time.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
+
+
 @pytest.fixture
-def make_mmar(tmp_path: Path) -> MakeMmar:
+def make_mmar(tmp_path: Path) -> Iterator[MakeMmar]:
     """A function that makes an MMAR from a training config and a controller."""
+    made: list[MadeMmar] = []
+
+    def remember(*args: Any, **kwargs: Any) -> MadeMmar:
+        made.append(mmar_maker(tmp_path)(*args, **kwargs))
+        return made[-1]
+
+    yield remember
+    for mmar in made:
+        mmar.end()
+
+
+def mmar_maker(tmp_path: Path) -> MakeMmar:
+    """What `make_mmar` gives, for fixtures of a wider scope."""
 
     def make(
         config: Mapping[str, Any],

@@ -40,6 +40,8 @@ Condition = Union[Is, AllOf, AnyOf]
 
 ALWAYS = AllOf()
 NEVER = AnyOf()
+ABSORBING = 64
+"""Formulas of more parts are left as they are: comparing all with all would not be linear."""
 
 
 def all_of(*conditions: Condition) -> Condition:
@@ -61,7 +63,24 @@ def any_of(*conditions: Condition) -> Condition:
         parts.update(dict.fromkeys(flat))
     if ALWAYS in parts:
         return ALWAYS
-    return next(iter(parts)) if len(parts) == 1 else AnyOf(tuple(parts))
+    kept = _absorbed(tuple(parts))
+    return kept[0] if len(kept) == 1 else AnyOf(kept)
+
+
+def _absorbed(parts: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """The parts without those that ask for all that another asks for, and more.
+
+    `a or (a and b)` is `a`, which keeps a parameter from hanging on itself: one that switches a
+    component and sets an arg of it is active whenever what is around the component is enabled.
+    """
+    if len(parts) > ABSORBING:
+        return parts
+    asked = [frozenset(part.parts if isinstance(part, AllOf) else (part,)) for part in parts]
+    return tuple(
+        part
+        for part, needs in zip(parts, asked, strict=True)
+        if not any(other < needs for other in asked)
+    )
 
 
 def keys_of(condition: Condition) -> frozenset[str]:

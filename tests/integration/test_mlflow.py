@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MadeMmar, MakeMmar, searching
+from tests.conftest import MadeMmar, MakeMmar, mmar_maker, searching
 
 # MLflow's own imports warn of what its dependencies will change.
 pytestmark = [
@@ -59,9 +59,7 @@ def runs_of(uri: str, experiment: str) -> tuple[Any, list[Any]]:
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> MadeMmar:
     """One recorded search with every kind of end, shared by the tests that only look."""
-    from tests.conftest import make_mmar
-
-    make = make_mmar.__wrapped__(tmp_path_factory.mktemp("läsion 1 (v2)"))
+    make = mmar_maker(tmp_path_factory.mktemp("läsion 1 (v2)"))
     long = [list(range(2500)), [*range(2499), -1]]
     config = searching(
         **{"score": [0.3, 0.8], "behaviour": ["succeed", "crash", "nan"], "ä,#odd@name": ["x"]}

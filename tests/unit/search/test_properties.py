@@ -21,7 +21,7 @@ from mmar_automl.search.count import count
 from mmar_automl.search.diff import changes
 from mmar_automl.search.distinct import enumerate_distinct
 from mmar_automl.search.findings import Findings
-from mmar_automl.search.parse import read_space
+from mmar_automl.search.parse import parse, read_space
 
 LIMIT = 3000
 leaves = st.sampled_from([None, True, False, 0, 1, 1.0, 0.5, "a", "1", "ü", [1, [2]], {"k": []}])
@@ -313,6 +313,28 @@ def test_counting_agrees_with_enumeration(config: dict[str, Any]) -> None:
         seen.setdefault(json.dumps(space.effective(values)))
     assert count(space) == len(seen)
     assert [json.dumps(values) for values in enumerate_distinct(space, num=10)] == list(seen)
+
+
+def test_a_switch_that_also_sets_an_arg_of_what_it_switches() -> None:
+    """It hangs on what is around its component, not on itself."""
+    inner = {"name": "C2", "args": {"c": None}, "apply": {"@disabled": "s", "c": "s"}}
+    outer_search = {
+        "args": ["@disabled"],
+        "type": "enum",
+        "domain": "net",
+        "targets": [[True], [False]],
+    }
+    outer = {"name": "C1", "args": {"inner": inner}, "search": [outer_search]}
+    space = parse(
+        {
+            "search": [
+                {"args": ["s"], "type": "enum", "domain": "net", "targets": [[True], [False]]}
+            ],
+            "train": {"pre_transforms": [outer]},
+        }
+    )
+    assert count(space) == 3
+    assert len(list(enumerate_distinct(space))) == 3
 
 
 def backwards(space: SearchSpace) -> SearchSpace:
