@@ -32,22 +32,23 @@ def large(*, faulty: bool = False) -> dict[str, Any]:
     transforms: list[dict[str, Any]] = []
     for number in range(COMPONENTS // 4):
         kind = number % 3
-        body: dict[str, Any] = {"name": f"Rand{number % 37}d", "args": {"prob": 0.5, "a": 1}}
+        args: dict[str, Any] = {"keys": "image", "prob": 0.5, "offsets": 0.1}
+        body: dict[str, Any] = {"name": "RandShiftIntensityd", "args": args}
         entry: dict[str, Any] = {"domain": "transform", "type": "enum"}
         if kind == 0:
             entry |= {"type": "float", "args": [f"prob#p{number}"], "targets": [0, 1]}
         elif kind == 1:
             entry |= {"args": [f"@disabled#p{number}"], "targets": [[True], [False]]}
         else:
-            entry |= {"args": ["a"], "targets": [[1], [2]]}
+            entry |= {"args": ["offsets"], "targets": [[0.1], [0.2]]}
         body["search"] = [entry]
-        follower: dict[str, Any] = {"name": "Follow", "args": {"prob": 0.1, "keys": ["image"]}}
+        follower: dict[str, Any] = {"name": "RandFlipd", "args": {"prob": 0.1, "keys": ["image"]}}
         if kind < 2:
             target = "@disabled" if kind else "prob"
             follower["apply"] = {target: f"p{number}{slip}"}
         elif faulty:
-            entry["args"] = ["aa"]
-        plain = {"name": "Plain", "args": {"keys": ["image", "label"], "x": [1, 2, 3]}}
+            entry["args"] = ["offset"]
+        plain = {"name": "ScaleIntensityd", "args": {"keys": ["image", "label"], "maxv": 1.0}}
         transforms += [body, follower, plain, plain]
     return {"epochs": 4, "num_interval_per_valid": 1, "train": {"pre_transforms": transforms}}
 

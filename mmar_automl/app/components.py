@@ -19,6 +19,7 @@ from mmar_automl.mmar.load import Mmar
 from mmar_automl.mmar.scripts import trains_with_ours
 from mmar_automl.mmar.source import JsonSource
 from mmar_automl.search import apply
+from mmar_automl.search.components import find_components
 from mmar_automl.search.findings import Findings
 from mmar_automl.search.parse import read_space
 from mmar_automl.trainer.choices import EXACTLY_ONE
@@ -27,6 +28,8 @@ from mmar_automl.trainer.translate import Translation, translate
 
 VARIANTS = 48
 """So many choices are tried one by one; what a search switches is rarely more."""
+LOOKS = 2000
+"""So many components are looked at one choice at a time: a very large config gets fewer tries."""
 _SHOWN = 4
 
 
@@ -82,14 +85,17 @@ def _as_searched(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     start = {parameter.key: _first(parameter) for parameter in space}
     tried: set[tuple[tuple[str, Value], ...]] = set()
-    for values in _choices(space, start):
+    tries = max(1, min(VARIANTS, LOOKS // max(1, len(find_components(config)))))
+    for values in _choices(space, start, tries):
         key = tuple(space.effective(values).items())
         if key not in tried:
             tried.add(key)
             yield apply(config, SearchResult(space, values))
 
 
-def _choices(space: SearchSpace, start: dict[str, Value]) -> Iterator[dict[str, Value]]:
+def _choices(
+    space: SearchSpace, start: dict[str, Value], tries: int
+) -> Iterator[dict[str, Value]]:
     """All first choices, all second ones, and so on; then one other choice at a time.
 
     The former reach every choice however many entries there are, the latter what two of them
@@ -104,7 +110,7 @@ def _choices(space: SearchSpace, start: dict[str, Value]) -> Iterator[dict[str, 
     for number in range(1, max(map(len, switches.values()), default=0)):
         yield {**start, **{key: values[number % len(values)] for key, values in switches.items()}}
     others = ({**start, key: value} for key, values in switches.items() for value in values)
-    yield from itertools.islice(others, VARIANTS)
+    yield from itertools.islice(others, tries)
 
 
 def _first(parameter: Parameter) -> Value:

@@ -9,8 +9,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from mmar_automl.cli.console import out, print_problems, problems_json
+from mmar_automl.cli.console import out, print_problems, problems_json, say
 from mmar_automl.errors import BadInput, Problem
+
+
+_SMOKE = "epochs=1 num_interval_per_valid=1"
 
 
 def register(app: typer.Typer) -> None:
@@ -70,6 +73,8 @@ def validate(
         else:
             size = _number(parameters, "parameter")
             out.print(f"[green]{escape(str(root))} can be searched[/]: {size}, {warned}")
+            say("An MMAR is code, in its expressions, scripts and custom/: search what you trust.")
+            say(f"One short training first: mmar-automl train -m {root} --set {_SMOKE}")
     if errors:
         raise typer.Exit(2)
 
