@@ -12,7 +12,6 @@ from rich.markup import escape
 from mmar_automl.cli.console import out, print_problems, problems_json, say
 from mmar_automl.errors import BadInput, Problem
 
-
 _SMOKE = "epochs=1 num_interval_per_valid=1"
 
 

@@ -61,6 +61,43 @@ def _code(layout: MmarLayout) -> str | None:
     return re.sub(r"\\\n", " ", "\n".join(lines))
 
 
+def check_quotes(layout: MmarLayout) -> list[Problem]:
+    """Where a path with spaces would fall apart: `$MMAR_ROOT` without quotes in what a job runs."""
+    if not re.search(r"\s", str(layout.root)):
+        return []
+    problems = []
+    for file in (layout.round_script, layout.commands / "set_env.sh"):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for number, line in enumerate(lines, start=1):
+            if _unquoted(line):
+                problems.append(
+                    Problem(
+                        severity="error",
+                        file=str(file),
+                        line=number,
+                        value=line.strip(),
+                        message="$MMAR_ROOT stands without quotes, and the MMAR's path has a "
+                        "space: bash would see several words",
+                        hint='write "$MMAR_ROOT", or move the MMAR to a path without spaces',
+                    )
+                )
+    return problems
+
+
+def _unquoted(line: str) -> bool:
+    if line.lstrip().startswith("#"):
+        return False
+    # An assignment and [[ … ]] do not split what they are given.
+    split = re.sub(r"(^|\s)(export\s+)?\w+=\S*|\[\[.*?\]\]", " ", line)
+    return any(
+        split[: match.start()].count('"') % 2 == 0 and split[: match.start()].count("'") % 2 == 0
+        for match in re.finditer(r"\$\{?MMAR_ROOT\b", split)
+    )
+
+
 def check_scripts(layout: MmarLayout) -> list[Problem]:
     """The round script must be there; Windows line ends stop bash; the rest are warnings."""
     script = layout.round_script

@@ -9,7 +9,7 @@ from mmar_automl.errors import Problem
 from mmar_automl.mmar.datalist import check_data_list
 from mmar_automl.mmar.load import Mmar
 from mmar_automl.mmar.schema import check_schema
-from mmar_automl.mmar.scripts import check_scripts, trains_with_ours
+from mmar_automl.mmar.scripts import check_quotes, check_scripts, trains_with_ours
 
 
 def check_files(mmar: Mmar, *, data: bool = True) -> list[Problem]:
@@ -29,6 +29,7 @@ def check_files(mmar: Mmar, *, data: bool = True) -> list[Problem]:
         if source.readable and (ours or name != "config_train"):
             problems += check_schema(source, name)
     problems += check_scripts(mmar.layout)
+    problems += check_quotes(mmar.layout)
     if ours and data and mmar.train_config.readable and mmar.environment.readable:
         problems += check_data_list(mmar)
     return problems

@@ -82,6 +82,9 @@ def _verdict(report: Report, metric: str) -> str:
     else:
         epoch = f" at epoch {best.epoch}" if best.epoch is not None else ""
         line = f"* best: {best.name}, {escape(metric)} {best.score:.4f}{epoch}."
+    failed = sum(row.state is JobState.FAILED for row in report.rows)
+    if failed:
+        line += f" {failed} of {len(report.rows)} jobs failed."
     if report.dropped:
         line += f" {report.dropped} proposed configurations were never started."
     if report.reason and report.state not in (RunState.FINISHED, RunState.RUNNING):
@@ -92,7 +95,8 @@ def _verdict(report: Report, metric: str) -> str:
 def _explain(row: Row, console: Console) -> None:
     log = "" if row.folder is None else f" ({_short(row.folder / 'log.txt')})"
     state = str(row.state).replace("_", " ")
-    console.print(escape(f"{row.name} {state}: {row.message}{log}"))
+    kind = "" if row.failure is None else f" ({str(row.failure).replace('_', ' ')})"
+    console.print(escape(f"{row.name} {state}{kind}: {row.message}{log}"))
     for line in row.tail.splitlines()[-3:]:
         console.print(escape(f"    {line}"), overflow="ellipsis", no_wrap=True)
 

@@ -284,12 +284,55 @@ def test_memory_that_really_runs_out_is_recognised(make_mmar: MakeMmar) -> None:
 
 
 def test_a_log_of_any_size_and_encoding_is_kept_whole(make_mmar: MakeMmar) -> None:
-    """20 MB in one line that is no UTF-8: in the log, not on the console."""
+    """300 MB in one line that is no UTF-8: in the log, not on the console."""
     mmar = make_mmar(searching(behaviour=["flood"], score=[0.4]))
     done = mmar.search(workers="cpu")
     assert done.returncode == 3
     assert len(done.stdout) + len(done.stderr) < 10_000
-    assert (mmar.job("W1_1_J1") / "log.txt").stat().st_size > 20_000_000
+    assert (mmar.job("W1_1_J1") / "log.txt").stat().st_size > 300_000_000
+    (mmar.job("W1_1_J1") / "log.txt").unlink()
+
+
+def test_a_retried_job_goes_on_from_its_checkpoint(make_mmar: MakeMmar) -> None:
+    """In the same folder, with MMAR_RESUME=1; no epoch is trained twice."""
+    mmar = make_mmar(searching(behaviour=["checkpoint"], score=[0.4]))
+    assert mmar.search(workers="cpu").returncode == 0
+    log = (mmar.job("W1_1_J1") / "log.txt").read_text()
+    assert [line for line in log.splitlines() if line.startswith("epoch")] == [
+        f"epoch {n}" for n in range(1, 5)
+    ]
+
+
+def test_a_stale_score_of_the_base_does_not_count(make_mmar: MakeMmar) -> None:
+    """A score that is there afterwards is the job's own."""
+    mmar = make_mmar(searching(behaviour=["silent"], score=[0.4]))
+    mmar.write("models/train_stats.json", {"best_validation_metric": 0.99})
+    assert mmar.search(workers="cpu").returncode == 3
+    assert mmar.report()["jobs"][0]["score"] is None
+
+
+def test_a_job_that_finds_the_disk_full_stops_the_search(make_mmar: MakeMmar) -> None:
+    """Exit status 4, the job's class, and the others not started for the same end."""
+    mmar = make_mmar(searching(behaviour=["succeed", "disk_full"], n=[1, 2, 3], score=[0.4]))
+    done = mmar.search(workers="cpu")
+    assert done.returncode == 4
+    assert "no space left on the disk" in done.stderr
+    report = mmar.report()
+    assert [job["failure"] for job in report["jobs"]] == [None, "disk_full"]
+    assert report["best"] == "W1_1_J1"
+
+
+def test_a_path_with_spaces_and_other_letters(make_mmar: MakeMmar) -> None:
+    """Quoted scripts run; an unquoted one is named with its line (case SH-17)."""
+    mmar = make_mmar(searching(score=[0.4]), name="Mein Ordner 胰腺 (v2)")
+    assert mmar.search("--run-id", "läsion 1", workers="cpu").returncode == 0
+    script = mmar.root / "commands/automl_train_round.sh"
+    script.write_text('A=$MMAR_ROOT\nls "$MMAR_ROOT/config"\npython3 $MMAR_ROOT/custom/x.py\n')
+    done = mmar.search(workers="cpu")
+    assert done.returncode == 2
+    assert "automl_train_round.sh:3" in done.stderr
+    assert "$MMAR_ROOT stands without quotes" in done.stderr
+    assert ":1" not in done.stderr.partition("automl_train_round.sh")[2][:4]
 
 
 def faults(make_mmar: MakeMmar, seed: int, name: str) -> int:

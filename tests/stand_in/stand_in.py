@@ -1,7 +1,8 @@
 """A stand-in for a training program: behaves as the first-level keys of its config say.
 
 `behaviour`: succeed, crash, oom, real_oom, kill, killed_once, kill_child, hang, ignore_sigterm,
-grandchild, flood, torn, silent, nan, text. `score` is the score; `seconds` how long it takes.
+grandchild, flood, disk_full, checkpoint, torn, silent, nan, text.
+`score` is the score; `seconds` how long it takes.
 """
 
 import json
@@ -54,8 +55,24 @@ if behaviour == "real_oom":
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     held = [bytearray(1 << 28) for _ in range(64)]
 if behaviour == "flood":
-    sys.stderr.buffer.write(b"\xff" * 20_000_000 + b"x")
+    for _ in range(300):
+        sys.stderr.buffer.write(b"\xff" * 1_000_000)
     sys.exit(1)
+if behaviour == "disk_full":
+    sys.exit("OSError: [Errno 28] No space left on device: 'models/model.pt'")
+if behaviour == "checkpoint":
+    # Goes on from its checkpoint; dies once in its second epoch.
+    checkpoint = os.path.join(root, "models", "epoch")
+    done = 0
+    if os.environ.get("MMAR_RESUME") and os.path.exists(checkpoint):
+        with open(checkpoint, encoding="utf-8") as file:
+            done = int(file.read())
+    for epoch in range(done + 1, 5):
+        print(f"epoch {epoch}", flush=True)
+        with open(checkpoint, "w", encoding="utf-8") as file:
+            file.write(str(epoch))
+        if epoch == 2 and not os.environ.get("MMAR_RESUME"):
+            os.kill(os.getpid(), signal.SIGKILL)
 if behaviour == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 if behaviour == "kill_child":
