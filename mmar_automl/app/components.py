@@ -93,9 +93,7 @@ def _as_searched(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield apply(config, SearchResult(space, values))
 
 
-def _choices(
-    space: SearchSpace, start: dict[str, Value], tries: int
-) -> Iterator[dict[str, Value]]:
+def _choices(space: SearchSpace, start: dict[str, Value], tries: int) -> Iterator[dict[str, Value]]:
     """All first choices, all second ones, and so on; then one other choice at a time.
 
     The former reach every choice however many entries there are, the latter what two of them

@@ -23,7 +23,7 @@ def test_two_thousand_jobs_on_four_workers(make_mmar: MakeMmar) -> None:
         handlers=[{"name": "MMARHandler", "args": {"num_mmars_to_keep": 5}}],
     )
     (mmar.root / "commands/automl_train_round.sh").write_text(
-        'sleep 0.05; printf \'{"best_validation_metric": 0.5}\' '
+        "sleep 0.05; printf '{\"best_validation_metric\": 0.5}' "
         '> "$MMAR_ROOT/models/train_stats.json"'
     )
     log = (mmar.root / "out.txt").open("w")
