@@ -40,15 +40,15 @@ def run(
         typer.Option(
             "--workers",
             "-w",
-            help="Workers separated by ':', the GPUs of one by ',': 0:0:1,2. 'cpu' has none.  "
-            "[default: one for each visible GPU, else one on CPU]",
+            help="Workers separated by ':', the GPUs of one by ',': 0:0:1,2. 'cpu' has none."
+            " Default: one for each visible GPU, else one on CPU.",
             show_default=False,
         ),
     ] = None,
     run_id: Annotated[
         str | None,
         typer.Option(
-            help="A new name.  [default: the next free of run_a, run_b, …]", show_default=False
+            help="A new name. Default: the next free of run_a, run_b, …", show_default=False
         ),
     ] = None,
     set_: Annotated[
@@ -67,13 +67,13 @@ def run(
         str | None,
         typer.Option(
             envvar="MLFLOW_TRACKING_URI",
-            help="Where MLflow keeps the results.  [default: sqlite in ROOT/automl/mlflow.db]",
+            help="Where MLflow keeps the results. Default: sqlite in ROOT/automl/mlflow.db.",
             show_default=False,
         ),
     ] = None,
     experiment: Annotated[
         str | None,
-        typer.Option(help="MLflow's experiment.  [default: the MMAR's name]", show_default=False),
+        typer.Option(help="MLflow's experiment. Default: the MMAR's name.", show_default=False),
     ] = None,
     no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do not write to MLflow.")] = False,
     resume: Annotated[
@@ -124,9 +124,8 @@ def run(
 ) -> None:
     """Search: propose configurations, train each in an MMAR of its own, keep the best.
 
-    Exit status 0: some job has a score. 1: a component failed while the search ran. 2: bad input,
-    nothing was started. 3: no job has a score.
-    4: a lock, a disk, a permission. 130, 143, 129: ended by SIGINT, SIGTERM, SIGHUP.
+    Exit status 0: some job has a score. Without one it is 3, for bad input 2, for a lock, a disk
+    or a permission 4, for a component that failed 1; a signal gives 128 and its number.
     """
     from mmar_automl.app.check import check, require
     from mmar_automl.app.gpus import visible_gpus
