@@ -4,10 +4,13 @@ from mmar_automl.api.controller import Controller
 from mmar_automl.api.executor import Executor, JobFailed
 from mmar_automl.api.handler import Handler
 from mmar_automl.api.launcher import Handle, JobCommand, Launcher, ProcessState
+from mmar_automl.api.pruner import GO_ON, Decision, Progress, Pruner, Verdict
 from mmar_automl.api.scheduler import Scheduler, Worker
 
 __all__ = [
+    "GO_ON",
     "Controller",
+    "Decision",
     "Executor",
     "Handle",
     "Handler",
@@ -15,6 +18,9 @@ __all__ = [
     "JobFailed",
     "Launcher",
     "ProcessState",
+    "Progress",
+    "Pruner",
     "Scheduler",
+    "Verdict",
     "Worker",
 ]

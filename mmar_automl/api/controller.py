@@ -24,7 +24,17 @@ class Controller(abc.ABC):
 
     @abc.abstractmethod
     def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
-        """More configurations, or none, given what came of one; called after every job."""
+        """More configurations, or none, given what came of one; called once for every job.
+
+        A job that a pruner stopped has the state `pruned`, one that it paused `paused`; both come
+        with the best score so far in `value` and the epoch of the last validation in `trained`.
+        """
+
+    def update_outcome(self, outcome: Outcome, ctx: Context) -> None:
+        """A paused job, of which `refine_recommendation` has heard, has trained further or ended.
+
+        For controllers that learn: this outcome replaces the earlier one of that recommendation.
+        """
 
     def shutdown(self, ctx: Context) -> None:
         """Release what is held; called once, last."""

@@ -24,6 +24,8 @@ class JobState(Word):
     """Proposed and waiting for a worker."""
     RUNNING = "running"
     """A worker has it; its training may not have written anything yet."""
+    PAUSED = "paused"
+    """Off its worker, its checkpoint kept: a pruner may have it go on."""
     FINISHED = "finished"
     """Ended well, with a finite score."""
     FINISHED_NO_SCORE = "finished_no_score"
@@ -40,15 +42,17 @@ class JobState(Word):
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen to the job, unless the search is resumed."""
-        return self not in (JobState.QUEUED, JobState.RUNNING)
+        return self not in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
 
 
 MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.DROPPED}),
+    # Back to paused: promoted, and the search was stopped before a worker was free.
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.PAUSED, JobState.DROPPED}),
     JobState.RUNNING: frozenset(
         {
             # The search died or was stopped under it, and has been resumed.
             JobState.QUEUED,
+            JobState.PAUSED,
             JobState.FINISHED,
             JobState.FINISHED_NO_SCORE,
             JobState.PRUNED,
@@ -56,6 +60,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
             JobState.INTERRUPTED,
         }
     ),
+    JobState.PAUSED: frozenset({JobState.QUEUED, JobState.PRUNED}),
     JobState.FINISHED: frozenset(),
     JobState.FINISHED_NO_SCORE: frozenset(),
     JobState.PRUNED: frozenset(),
@@ -138,7 +143,9 @@ class Job:
     `name` is `W<worker>_<n-th job of that worker>_J<n-th job of the search>`. `values` are as
     proposed (PRL → index or number), `parameters` as people read them, inactive ones absent.
     Times are seconds since the epoch, of the last attempt. `score` is None unless it is a finite
-    number; higher is better. `tail` holds the last telling lines of a failed job's log.
+    number; higher is better. `trained` of `max_epochs` is how far it has come, where a pruner
+    watches; `earlier` is the seconds before it was paused. `tail` holds the last telling lines of
+    a failed job's log.
     """
 
     name: str
@@ -151,8 +158,11 @@ class Job:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     started: float
     ended: float | None = None
+    earlier: float = 0.0
     score: float | None = None
     epoch: int | None = None
+    trained: int | None = None
+    max_epochs: int | None = None
     metric: str | None = None
     minimised: bool = False
     failure: FailureClass | None = None
@@ -162,8 +172,8 @@ class Job:
 
     @property
     def seconds(self) -> float | None:
-        """How long it ran; None while it does."""
-        return None if self.ended is None else self.ended - self.started
+        """How long it ran in all; None while it does."""
+        return None if self.ended is None else self.ended - self.started + self.earlier
 
     def move(self, state: JobState, **changes: Any) -> Job:
         """The job in its next state; raises `IllegalMove` for a move that `MOVES` has not."""

@@ -51,6 +51,9 @@ class Status(enum.Enum):
     TIMEOUT = "timeout"
 
 
+_CUT_SHORT = (JobState.INTERRUPTED, JobState.PAUSED, JobState.PRUNED, JobState.DROPPED)
+
+
 def finite(value: object) -> float | None:
     """`value` as a score: a finite float, or None for NaN, inf, text, booleans and nothing."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -64,7 +67,11 @@ def finite(value: object) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one recommendation. Higher is better; `value` is None without a finite score."""
+    """What came of one recommendation. Higher is better; `value` is None without a finite score.
+
+    `value` is the best of its validations, `epoch` where that was. Where a pruner watches,
+    `trained` is the last epoch that it validated and `max_epochs` how many it was to have.
+    """
 
     recommendation_id: int
     job_name: str
@@ -74,6 +81,8 @@ class Outcome:
     message: str = ""
     exit_status: int | None = None
     epoch: int | None = None
+    trained: int | None = None
+    max_epochs: int | None = None
     metric: str | None = None
     tail: str = ""
     minimised: bool = False
@@ -93,7 +102,7 @@ class Outcome:
         """The state in Clara's words."""
         if self.state is JobState.FAILED:
             return Status.FAILED
-        if self.state in (JobState.INTERRUPTED, JobState.PRUNED, JobState.DROPPED):
+        if self.state in _CUT_SHORT:
             return Status.ABORTED
         return Status.COMPLETED if self.state.ended else Status.RUNNING
 
