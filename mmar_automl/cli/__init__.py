@@ -14,6 +14,7 @@ from mmar_automl.cli import (
     admin,
     evaluate,
     export,
+    init,
     preview,
     report,
     run,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, status, admin, stop, preview, validate, report, train, evaluate, export):
+for command in (init, run, status, admin, stop, preview, validate, report, train, evaluate, export):
     command.register(app)
 
 
