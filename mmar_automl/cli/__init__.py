@@ -15,6 +15,7 @@ from mmar_automl.cli import (
     evaluate,
     export,
     init,
+    new,
     preview,
     report,
     run,
@@ -33,7 +34,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, run, status, admin, stop, preview, validate, report, train, evaluate, export):
+for command in (
+    init,
+    new,
+    run,
+    status,
+    admin,
+    stop,
+    preview,
+    validate,
+    report,
+    train,
+    evaluate,
+    export,
+):
     command.register(app)
 
 

@@ -1,13 +1,22 @@
-"""What every controller of ours promises; run it on your own by adding it to `CONTROLLERS`."""
+"""What every controller promises: ours, the template of `mmar-automl new`, and yours.
+
+    PYTHONPATH=my_mmar/custom MMAR_AUTOML_CONTROLLER=my_search.MySearch \\
+        python -m pytest tests/contract/test_controllers.py -k MySearch
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mmar_automl.app
 from mmar_automl.api import Controller
+from mmar_automl.byoc import load_class
 from mmar_automl.controllers.grid import GridController
 from mmar_automl.controllers.random import RandomController
 from mmar_automl.defs import Context, JobState, Outcome, Recommendation, SearchSpace
@@ -44,6 +53,23 @@ CONTROLLERS: list[Callable[[], Controller]] = [
     RandomController,
     lambda: RandomController(max_rounds=50, seed=3),
 ]
+
+
+def template() -> type[Controller]:
+    """What `mmar-automl new controller` writes."""
+    file = Path(mmar_automl.app.__path__[0]) / "templates/components/controller.py"
+    spec = importlib.util.spec_from_file_location("template_of_a_controller", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: type[Controller] = module.MyController
+    return found
+
+
+CONTROLLERS.append(template())
+if os.environ.get("MMAR_AUTOML_CONTROLLER"):
+    CONTROLLERS.append(load_class(os.environ["MMAR_AUTOML_CONTROLLER"], []))
 
 
 def run(controller: Controller, space: SearchSpace, most: int = 500) -> list[Recommendation]:
