@@ -12,6 +12,7 @@ import typer
 from mmar_automl import __version__
 from mmar_automl.cli import (
     admin,
+    components,
     evaluate,
     export,
     init,
@@ -37,6 +38,7 @@ app = typer.Typer(
 for command in (
     init,
     new,
+    components,
     run,
     status,
     admin,

@@ -73,10 +73,15 @@ class Component:
 
 def find(name: str) -> Component | None:
     """The component of a bare `name`, or None if no package exports it."""
-    for package in PACKAGES:
-        if name in _exports(package):
-            return Component(target=f"{package}.{name}", signature=_signature_of(package, name))
-    return None
+    package = package_of(name)
+    if package is None:
+        return None
+    return Component(target=f"{package}.{name}", signature=_signature_of(package, name))
+
+
+def package_of(name: str) -> str | None:
+    """The package that a bare `name` is taken from: the first one that exports it."""
+    return next((package for package in PACKAGES if name in exported(package)), None)
 
 
 def find_path(path: str, folders: Sequence[Path] = ()) -> Component | None:
@@ -104,7 +109,7 @@ def find_path(path: str, folders: Sequence[Path] = ()) -> Component | None:
 
 def suggest(name: str) -> tuple[str, ...]:
     """Up to three exported names near `name`, the nearest first."""
-    every = {known for package in PACKAGES for known in _exports(package)}
+    every = {known for package in PACKAGES for known in exported(package)}
     # `RandZoomD` and `RandZoomDict` are `RandZoomd`, which is what people write.
     plain = [known for known in sorted(every) if canonical(known) == known]
     return nearest(name, plain)
@@ -130,7 +135,8 @@ class _Place:
 
 
 @cache
-def _exports(package: str) -> frozenset[str]:
+def exported(package: str) -> frozenset[str]:
+    """The names that an installed package offers."""
     tree = tree_of(package)
     if tree is None:
         return frozenset()
@@ -141,7 +147,7 @@ def _exports(package: str) -> frozenset[str]:
     }
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            names |= _exports(absolute(node, package, is_package(package)))
+            names |= exported(absolute(node, package, is_package(package)))
     return frozenset(names)
 
 

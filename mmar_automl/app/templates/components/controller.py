@@ -14,10 +14,11 @@ from mmar_automl.defs import Context, Outcome, Parameter, Recommendation, Search
 
 
 class MyController(Controller):
-    """The arguments of `__init__` are the `args` in config_automl.json.
+    """Random first, then the best so far with one parameter drawn anew.
 
-    All calls come from one thread. A search that is resumed gives a new object the same outcomes
-    in the same order, so use no clock, no files and no chance without a seed.
+    The arguments of `__init__` are the `args` in config_automl.json. All calls come from one
+    thread. A search that is resumed gives a new object the same outcomes in the same order, so
+    use no clock, no files and no chance without a seed.
     """
 
     def __init__(self, max_jobs: int = 16, initial: int = 4, seed: int = 0) -> None:

@@ -31,7 +31,10 @@ def evaluate(parameters: dict[str, Any]) -> float:
 
 
 class MyExecutor(Executor):
-    """The arguments of `__init__` are the `args` in config_automl.json."""
+    """Runs `evaluate` in a process for each job.
+
+    The arguments of `__init__` are the `args` in config_automl.json.
+    """
 
     def __init__(self, timeout: float | None = None) -> None:
         self.timeout = timeout  # seconds

@@ -14,10 +14,11 @@ from mmar_automl.defs import Context, ContextKey, JobState, Outcome, RunOutcome
 
 
 class MyHandler(Handler):
-    """The arguments of `__init__` are the `args` in config_automl.json.
+    """Says which job is the best so far.
 
-    One call at a time, so no lock is needed, and a slow one holds up all others. A method that
-    raises is named once and costs the search nothing; in `startup` it ends the search.
+    The arguments of `__init__` are the `args` in config_automl.json. One call at a time, so no
+    lock is needed, and a slow one holds up all others. A method that raises is named once and
+    costs the search nothing; in `startup` it ends the search.
     """
 
     def __init__(self, file_name: str = "best_so_far.csv") -> None:

@@ -14,10 +14,11 @@ from monai.transforms import MapTransform, RandomizableTransform
 
 
 class MyTransform(RandomizableTransform, MapTransform):
-    """The arguments of `__init__` are the `args` in config_train.json.
+    """Bends the intensities of some cases by a gamma drawn for each.
 
-    For a step without chance leave RandomizableTransform, `prob` and `randomize` out; it then
-    belongs into the `pre_transforms` of `validate`, too.
+    The arguments of `__init__` are the `args` in config_train.json. For a step without chance
+    leave RandomizableTransform, `prob` and `randomize` out; it then belongs into the
+    `pre_transforms` of `validate`, too.
     """
 
     def __init__(
