@@ -16,6 +16,7 @@ from mmar_automl.app.precedence import check_overridden, check_validation_interv
 from mmar_automl.byoc import CannotLoad, load_class
 from mmar_automl.defs import SearchSpace
 from mmar_automl.errors import ConfigProblems, JsonPath, Problem
+from mmar_automl.executors.mmar import MMARExecutor
 from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.mmar.load import Mmar, read
 from mmar_automl.mmar.scripts import trains_with_ours
@@ -78,17 +79,28 @@ def check(
     `BadInput` where there is no MMAR.
     """
     mmar, problems = read(root, overrides, automl_config=automl_config, train_config=train_config)
-    problems += check_files(mmar, data=data)
+    components: list[Component] = []
+    unfit: list[Problem] = []
+    if mmar.automl_config.readable:
+        components, unfit = read_components(mmar, running=running)
+    scripts = not _executes_otherwise(components)
+    problems += check_files(mmar, data=data, scripts=scripts)
     space = SearchSpace(())
     if mmar.train_config.readable:
         space, found = check_search(mmar)
         problems += found
-    components: list[Component] = []
-    if mmar.automl_config.readable:
-        components, found = read_components(mmar, running=running)
-        problems += found
-    problems += check_components(mmar, problems)
+    problems += unfit
+    if scripts:
+        problems += check_components(mmar, problems)
     return Checked(mmar, space, tuple(components), tuple(problems))
+
+
+def _executes_otherwise(components: Iterable[Component]) -> bool:
+    """Whether a user's own executor runs the jobs: what it needs of the MMAR is its business."""
+    return any(
+        component.kind == "executor" and not issubclass(component.cls, MMARExecutor)
+        for component in components
+    )
 
 
 def check_search(mmar: Mmar) -> tuple[SearchSpace, list[Problem]]:

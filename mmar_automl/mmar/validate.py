@@ -12,12 +12,13 @@ from mmar_automl.mmar.schema import check_schema
 from mmar_automl.mmar.scripts import check_quotes, check_scripts, trains_with_ours
 
 
-def check_files(mmar: Mmar, *, data: bool = True) -> list[Problem]:
+def check_files(mmar: Mmar, *, data: bool = True, scripts: bool = True) -> list[Problem]:
     """Every problem of the files of an MMAR, its search sections apart.
 
-    A file that could not be read has been told of by whoever read it.
+    A file that could not be read has been told of by whoever read it. Without `scripts` jobs are
+    run by something else than the round script, and `train` and `validate` are its business.
     """
-    ours = trains_with_ours(mmar.layout)
+    ours = scripts and trains_with_ours(mmar.layout)
     problems: list[Problem] = []
     for source, name in (
         (mmar.train_config, "config_train"),
@@ -28,8 +29,9 @@ def check_files(mmar: Mmar, *, data: bool = True) -> list[Problem]:
         # Another program reads a training config of its own making.
         if source.readable and (ours or name != "config_train"):
             problems += check_schema(source, name)
-    problems += check_scripts(mmar.layout)
-    problems += check_quotes(mmar.layout)
+    if scripts:
+        problems += check_scripts(mmar.layout)
+        problems += check_quotes(mmar.layout)
     if ours and data and mmar.train_config.readable and mmar.environment.readable:
         problems += check_data_list(mmar)
     return problems

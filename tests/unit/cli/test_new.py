@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -61,8 +62,8 @@ def test_a_new_executor_runs_the_jobs(make_mmar: MakeMmar) -> None:
     """Wholly in the place of ours: no round script, a process and a log for each job."""
     mmar = make_mmar(CONFIG, controller={"name": "RandomController", "args": {"max_rounds": 3}})
     new(mmar, "executor", "MyJobs")
-    for file in (mmar.root / "commands").iterdir():
-        file.write_text("exit 1\n")
+    shutil.rmtree(mmar.root / "commands")
+    assert mmar.run("validate", "{root}", "--strict").returncode == 0
     done = mmar.search()
     assert done.returncode == 0, done.stderr
     for job in mmar.report()["jobs"]:
