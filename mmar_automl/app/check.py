@@ -63,6 +63,11 @@ class Checked:
         """The problems that forbid a run."""
         return [problem for problem in self.problems if problem.severity == "error"]
 
+    @property
+    def trains_with_ours(self) -> bool:
+        """Whether a job is a training of ours, so that the config is one for `train`, too."""
+        return trains_with_ours(self.mmar.layout) and not _executes_otherwise(self.components)
+
 
 def check(
     root: Path,

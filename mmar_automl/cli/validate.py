@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def validate(
     from mmar_automl.app.check import check
     from mmar_automl.mmar.environment import parse_set
 
-    parameters = 0
+    parameters, trains = 0, False
     try:
         checked = check(
             root, parse_set(set_ or []), automl_config=automlconf, data=not no_data_check
@@ -59,6 +60,7 @@ def validate(
         problems = [Problem(severity="error", file=str(root), message=str(error), hint=error.hint)]
     else:
         problems, parameters = list(checked.problems), len(checked.space)
+        trains = checked.trains_with_ours
     if strict:
         problems = [dataclasses.replace(problem, severity="error") for problem in problems]
     errors = sum(problem.severity == "error" for problem in problems)
@@ -73,7 +75,9 @@ def validate(
             size = _number(parameters, "parameter")
             out.print(f"[green]{escape(str(root))} can be searched[/]: {size}, {warned}")
             say("An MMAR is code, in its expressions, scripts and custom/: search what you trust.")
-            say(f"One short training first: mmar-automl train -m {root} --set {_SMOKE}")
+            if trains:
+                shown = shlex.quote(str(root))
+                say(f"One short training first: mmar-automl train -m {shown} --set {_SMOKE}")
     if errors:
         raise typer.Exit(2)
 
