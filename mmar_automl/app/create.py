@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mmar_automl.errors import BadInput, EnvironmentFault, MmarAutomlError
+from mmar_automl.errors import BadInput, EnvironmentFault, JsonPath, MmarAutomlError
 from mmar_automl.mmar.edit import put
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.mmar.write import current_umask
@@ -28,10 +29,14 @@ _EMPTY = ("custom", "models")
 
 @dataclass(frozen=True)
 class Created:
-    """What `create` made; `kept` are files of the template that were there already."""
+    """What `create` made; `kept` are files of the template that were there already.
+
+    `fitted`: what the data list told of classes and image channels, as words.
+    """
 
     root: Path
     kept: tuple[Path, ...]
+    fitted: str = ""
 
 
 def create(
@@ -57,8 +62,8 @@ def create(
         try:
             fresh = beside / "mmar"
             fresh.mkdir(0o777)
-            _fill(fresh, data_list, data_root)
-            return Created(root, tuple(_move_in(fresh, root)))
+            fitted = _fill(fresh, data_list, data_root)
+            return Created(root, tuple(_move_in(fresh, root)), fitted)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
@@ -86,7 +91,8 @@ def _target(root: Path, force: bool) -> Path:
     return target
 
 
-def _fill(fresh: Path, data_list: Path | None, data_root: Path | None) -> None:
+def _fill(fresh: Path, data_list: Path | None, data_root: Path | None) -> str:
+    """Write everything into the new folder; returns what the data list told."""
     for source, name in _files(resources.files("mmar_automl.app") / "templates" / "mmar"):
         if name.name == SYNTHETIC and data_list is not None:
             continue
@@ -100,12 +106,50 @@ def _fill(fresh: Path, data_list: Path | None, data_root: Path | None) -> None:
         (fresh / folder).mkdir()
     if data_list is None:
         _make_data(fresh)
-        return
+        return ""
     layout = MmarLayout(fresh)
     text = layout.environment.read_text(encoding="utf-8")
     text = put(text, (), "DATASET_JSON", str(data_list.resolve()))
     text = put(text, (), "DATA_ROOT", str((data_root or data_list.parent).resolve()))
     layout.environment.write_text(text, encoding="utf-8")
+    return _fit(layout, data_list)
+
+
+def _fit(layout: MmarLayout, data_list: Path) -> str:
+    """Put the numbers of classes and channels into the configs, if the data list has them.
+
+    `labels` and `modality` are objects in a list of the Medical Segmentation Decathlon's form. A
+    list that is wrong is `validate`'s to tell.
+    """
+    try:
+        listing = json.loads(data_list.read_text(encoding="utf-8-sig"))
+    except ValueError:
+        return ""
+    counts = {}
+    for key, word, least in (("labels", "classes", 2), ("modality", "channels", 1)):
+        named = listing.get(key) if isinstance(listing, dict) else None
+        if isinstance(named, dict) and len(named) >= least:
+            counts[word] = len(named)
+    for file in sorted(layout.config.glob("config_*.json")):
+        text = file.read_text(encoding="utf-8")
+        for path, word in _counted(json.loads(text)):
+            if word in counts:
+                text = put(text, path[:-1], str(path[-1]), counts[word])
+        file.write_text(text, encoding="utf-8")
+    return " and ".join(f"{number} {word}" for word, number in counts.items())
+
+
+_COUNTED = {"out_channels": "classes", "to_onehot": "classes", "in_channels": "channels"}
+"""What of the template's args is a number of classes or of channels."""
+
+
+def _counted(value: Any, path: JsonPath = ()) -> Iterator[tuple[JsonPath, str]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, child in children:
+        if step in _COUNTED and isinstance(child, int):
+            yield (*path, step), _COUNTED[step]
+        elif isinstance(child, (dict, list)):
+            yield from _counted(child, (*path, step))
 
 
 def _files(folder: Traversable, inside: Path = Path()) -> Iterator[tuple[Traversable, Path]]:

@@ -65,6 +65,8 @@ def init(
         warn(f"was there and stays as it is: {names}" if one else
              f"{len(made.kept)} files were there and stay as they are: {names}")  # fmt: skip
     say(f"{made.root}: a new MMAR, {'on your data list' if data_list else 'on synthetic data'}")
+    if made.fitted:
+        say(f"with {made.fitted}, as the data list says")
     shown = shlex.quote(str(root))
     say(f"check it:    mmar-automl validate {shown}")
     say(f"search it:   mmar-automl run {shown}")

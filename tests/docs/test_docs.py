@@ -14,7 +14,8 @@ import pytest
 from tests.conftest import MMAR_AUTOML, MakeMmar
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("sample_mmar/**/*.md")])
+PLACES = ("*.md", "docs/**/*.md", "sample_mmar/**/*.md", "mmar_automl/app/templates/**/*.md")
+PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 HOW_TO = ROOT / "docs/how-to/your-own-training-program.md"
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)

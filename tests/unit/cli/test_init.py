@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,11 +68,15 @@ def test_a_new_mmar_trains_with_a_new_transform(made: Path, run: Run) -> None:
 
 @pytest.mark.slow
 def test_a_new_mmar_finds_something(tmp_path: Path) -> None:
-    """The search as it is made: six jobs, and the network matters."""
+    """What its README says, done from top to bottom: six jobs, and they differ."""
     root = tmp_path / "new"
     subprocess.run([*MMAR_AUTOML, "init", str(root)], check=True, capture_output=True, timeout=60)
-    run = [*MMAR_AUTOML, "run", str(root), "--workers", "cpu:cpu", "--no-mlflow"]
-    subprocess.run(run, check=True, capture_output=True, timeout=600)
+    commands = (root / "README.md").read_text().split("```bash\n")[1].split("```")[0]
+    assert "mmar-automl run ." in commands
+    here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": here}
+    words = ["bash", "-euc", commands]
+    subprocess.run(words, check=True, capture_output=True, timeout=600, cwd=root, env=environment)
     told = subprocess.run(
         [*MMAR_AUTOML, "report", str(root), "--json"],
         check=True,
@@ -140,15 +145,28 @@ def test_your_own_data_take_the_place_of_synthetic_ones(tmp_path: Path, run: Run
     for name in ("a", "b"):
         (data / f"{name}.nii.gz").touch()
     listed = {"training": [{"image": "a.nii.gz", "label": "b.nii.gz"}]}
-    (data / "list.json").write_text(json.dumps({**listed, "validation": listed["training"]}))
+    listed["validation"] = listed["training"]
+    told = {"labels": {"0": "rest", "1": "liver", "2": "tumour"}, "modality": {"0": "A", "1": "B"}}
+    (data / "list.json").write_text(json.dumps({**listed, **told}))
     root = tmp_path / "mmar"
-    assert run("init", root, "--data-list", data / "list.json").code == 0
+    done = run("init", root, "--data-list", data / "list.json")
+    assert done.code == 0
+    assert "with 3 classes and 2 channels, as the data list says" in done.out
     assert not (root / "data").exists()
     assert not (root / "commands/make_synthetic_data.py").exists()
     environment = json.loads((root / "config/environment.json").read_text())
     assert environment["DATASET_JSON"] == str(data / "list.json")
     assert environment["DATA_ROOT"] == str(data)
     assert run("validate", root, "--strict").code == 0
+    config = json.loads((root / "config/config_train.json").read_text())
+    model = config["train"]["model"]["args"]
+    assert (model["in_channels"], model["out_channels"]) == (2, 3)
+    validation = json.loads((root / "config/config_validation.json").read_text())
+    for steps in (config["train"]["post_transforms"], validation["post_transforms"]):
+        assert steps[1]["args"]["to_onehot"] == 3
+    (data / "list.json").write_text("no JSON")
+    assert run("init", tmp_path / "y", "--data-list", data / "list.json").code == 0
+    assert run("validate", tmp_path / "y").code == 2
     done = run("init", tmp_path / "x", "--data-list", tmp_path / "none.json")
     assert (done.code, (tmp_path / "x").exists()) == (2, False)
     assert run("init", tmp_path / "x", "--data-root", data).code == 2
