@@ -45,7 +45,7 @@ def components(
     word: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND|NAME]",
+            metavar="KIND|NAME",
             help="A kind (controllers, losses, …) or one component; everything by default.",
             show_default=False,
             autocompletion=complete,
@@ -57,9 +57,9 @@ def components(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List what the configs may name: args, defaults, and what each is for. Nothing is imported.
+    """List what the configs may name: args, defaults, and what each is for.
 
-    A name instead of a kind shows that one in full.
+    A name instead of a kind shows that one in full. torch is not loaded, your Python is not run.
     """
     from mmar_automl.app.catalogue import kind_of, kinds, named, of_kind
 

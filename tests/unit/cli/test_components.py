@@ -13,6 +13,7 @@ import pytest
 
 from mmar_automl.app.builtins import BUILTINS
 from mmar_automl.app.catalogue import kinds, of_kind
+from mmar_automl.cli.components import complete
 from mmar_automl.trainer import describe, names
 
 Run = Callable[..., Any]
@@ -124,6 +125,13 @@ def test_your_own_classes_are_listed_and_not_run(tmp_path: Path, run: Run) -> No
     assert "mine.Net(width, depth=2, …)" in run("components", "models", "--root", tmp_path).out
     shown = run("components", "mine.Mine", "--root", tmp_path).out
     assert 'in config_automl.json: "controller": {"path": "mine.Mine"}' in shown
+
+
+def test_words_are_completed(run: Run) -> None:
+    """Kinds and what is built in."""
+    assert complete("contr") == ["controller"]
+    assert complete("Grid") == ["GridController"]
+    assert complete("qq") == []
 
 
 def test_nothing_heavy_is_loaded() -> None:
