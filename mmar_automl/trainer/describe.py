@@ -9,6 +9,7 @@ import ast
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mmar_automl.trainer import names
@@ -73,7 +74,8 @@ class Described:
     bases: tuple[str, ...] = ()
 
 
-def section(kind: str) -> list[Described]:
+@cache
+def section(kind: str) -> tuple[Described, ...]:
     """Every class that a section may name, sorted, as `names.find` would find it."""
     found: dict[str, Described] = {}
     for package, end in SECTIONS[kind]:
@@ -83,7 +85,7 @@ def section(kind: str) -> list[Described]:
                 component = _describe(_Place(tree_of(package), package), name, package)
                 if component is not None and _belongs(kind, package, component):
                     found[name] = component
-    return [found[name] for name in sorted(found)]
+    return tuple(found[name] for name in sorted(found))
 
 
 def written_in(file: Path, folders: Sequence[Path]) -> list[Described]:
