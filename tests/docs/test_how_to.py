@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -65,3 +66,5 @@ def test_components_of_your_own(tmp_path: Path) -> None:
     assert "MySearch: 2 jobs at most" in searched
     assert "is the best so far" in searched
     assert "  my_search.MySearch(" in searched
+    for stats in tmp_path.glob("my_mmar/automl/run_a/W*/models/train_stats.json"):
+        assert 0 < json.loads(stats.read_text())["best_validation_metric"] < 1
