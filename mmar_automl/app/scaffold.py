@@ -136,8 +136,21 @@ def _args(kind: str, mmar: Mmar) -> dict[str, Any]:
         budget = given.get("max_jobs", given.get("max_rounds", 16))
         return {"args": {"max_jobs": budget, "seed": 0}}
     if kind == "transform":
-        return {"args": {"keys": ["image"], "prob": 0.3}}
+        return {"args": {"keys": [_image_key(mmar.train_config.data)], "prob": 0.3}}
     return {}
+
+
+def _image_key(config: Mapping[str, Any]) -> str:
+    """The first key that the config's own transforms work on."""
+    train = config.get("train")
+    steps = train.get("pre_transforms") if isinstance(train, Mapping) else None
+    for step in steps if isinstance(steps, list) else ():
+        args = step.get("args") if isinstance(step, Mapping) else None
+        keys = args.get("keys") if isinstance(args, Mapping) else None
+        first = keys[0] if isinstance(keys, list) and keys else keys
+        if isinstance(first, str):
+            return first
+    return "image"
 
 
 def _wired(kind: str, source: JsonSource, entry: Mapping[str, Any]) -> tuple[JsonPath, str]:

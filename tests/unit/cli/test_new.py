@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import MadeMmar, MakeMmar, choices, searching
 
+MMARS = Path(__file__).parents[2] / "mmars"
 FLOAT = {"args": ["score"], "type": "float", "domain": "lr", "targets": [0.0, 1.0]}
 CONFIG = {"search": [FLOAT, choices("other", ["a", "b"])]}
 
@@ -160,6 +161,46 @@ def test_what_cannot_be_wired_is_not_written(
     assert done.code == 0
     assert (mmar.root / "custom/my_ear.py").exists()
     assert run("new", "handler", "MyEar", mmar.root, "--no-config").code == 2
+
+
+@pytest.mark.parametrize("kind", ["controller", "handler", "executor", "transform"])
+@pytest.mark.parametrize("fault", sorted(path.name for path in MMARS.iterdir() if path.is_dir()))
+def test_a_broken_mmar_gets_the_component_or_a_reason(
+    kind: str, fault: str, tmp_path: Path, run: Callable[..., object]
+) -> None:
+    """Of the config nothing else changes; what cannot be done leaves everything as it was."""
+    root = tmp_path / "mmar"
+    shutil.copytree(MMARS / fault, root)
+    before = tree(root)
+    done = run("new", kind, "MyOwn", root)
+    after = tree(root)
+    changed = {Path(file).name for file, text in after.items() if before.get(file) != text}
+    if done.code == 0:
+        config = "config_train.json" if kind == "transform" else "config_automl.json"
+        assert changed == {"my_own.py", config}
+        for file in root.glob(f"config/{config}"):
+            old = before.get(str(file), b"{}").decode("utf-8-sig")
+            new = json.loads(file.read_bytes().decode("utf-8-sig"))
+            assert str(new).count("my_own.MyOwn") == 1
+            if kind == "handler" and old != "{}":
+                assert new["handlers"][:-1] == json.loads(old).get("handlers", [])
+    else:
+        assert (done.code, changed) == (2, set())
+        assert "Traceback" not in done.err
+
+
+def test_a_transform_works_on_the_key_that_the_others_work_on(
+    make_mmar: MakeMmar, run: Callable[..., object]
+) -> None:
+    """`img` where the config calls it so."""
+    step = {"name": "LoadImaged", "args": {"keys": ["img", "seg"]}}
+    mmar = make_mmar({**CONFIG, "train": {"pre_transforms": [step]}})
+    assert run("new", "transform", "MyStep", mmar.root).code == 0
+    steps = mmar.read("config/config_train.json")["train"]["pre_transforms"]
+    assert steps == [
+        step,
+        {"path": "my_step.MyStep", "args": {"keys": ["img"], "prob": 0.3}},
+    ]
 
 
 def test_an_mmar_without_a_config_automl_gets_one(
