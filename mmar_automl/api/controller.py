@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
+from typing import Union
 
 from mmar_automl.defs import Context, Outcome, Recommendation, SearchSpace
 
@@ -35,6 +37,18 @@ class Controller(abc.ABC):
 
         For controllers that learn: this outcome replaces the earlier one of that recommendation.
         """
+
+    def restore(
+        self, history: Sequence[Union[Recommendation, Outcome]], ctx: Context
+    ) -> list[Recommendation] | None:
+        """Take up an interrupted search; called instead of `initial_recommendation`.
+
+        `history` is what was proposed and what came of it, in the order in which it happened,
+        under the ids that the recommendations have from now on. Returns what to propose beyond
+        it. The default returns None: then all calls of the interrupted search are made again,
+        which is right for every controller whose proposals follow from what it is told.
+        """
+        return None
 
     def shutdown(self, ctx: Context) -> None:
         """Release what is held; called once, last."""

@@ -9,6 +9,8 @@ BUILTINS: dict[str, dict[str, str]] = {
     "controller": {
         "GridController": "mmar_automl.controllers.grid:GridController",
         "RandomController": "mmar_automl.controllers.random:RandomController",
+        "SobolController": "mmar_automl.controllers.sobol:SobolController",
+        "BayesianController": "mmar_automl.controllers.bayesian:BayesianController",
     },
     "executor": {
         "MMARExecutor": "mmar_automl.executors.mmar:MMARExecutor",

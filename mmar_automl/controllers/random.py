@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import random
 
 from mmar_automl.api import Controller
+from mmar_automl.controllers.draw import draw
+from mmar_automl.controllers.points import InitialPoints, initial
 from mmar_automl.defs import (
-    Choices,
     Context,
-    IntRange,
     Outcome,
-    Parameter,
     Recommendation,
     SearchResult,
     SearchSpace,
     Value,
 )
-from mmar_automl.search.distinct import levels
 
 MAX_JOBS = 32
 AT_ONCE = 10_000
@@ -31,24 +28,32 @@ class RandomController(Controller):
 
     `max_jobs` is the number of jobs, 32 by default; `max_rounds`, Clara's name for it, counts
     where `max_jobs` is not given.
-    The same `seed` gives the same jobs in the same order. Raises `ValueError` below 1.
+    The same `seed` gives the same jobs in the same order. `initial_points` come first: `"default"`
+    (the config's own values), `"none"`, or a list of `{name: value}`. Raises `ValueError` below 1.
     """
 
     def __init__(
-        self, max_rounds: int | None = None, seed: int = 0, max_jobs: int | None = None
+        self,
+        max_rounds: int | None = None,
+        seed: int = 0,
+        max_jobs: int | None = None,
+        initial_points: InitialPoints = "none",
     ) -> None:
         asked = max_rounds if max_jobs is None else max_jobs
         self._jobs = MAX_JOBS if asked is None else asked
         if self._jobs < 1:
             raise ValueError(f"max_rounds is at least 1, got {self._jobs}")
         self._seed = seed
+        self._initial_points = initial_points
+        self._first: list[dict[str, Value]] = []
         self._random = random.Random(seed)
         self._space: SearchSpace | None = None
         self._seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def set_search_space(self, space: SearchSpace, ctx: Context) -> None:
-        """Keep the space."""
+        """Keep the space. Raises `ValueError` for an initial point that is outside it."""
         self._space = space
+        self._first = list(reversed(initial(self._initial_points, space)))
 
     def initial_recommendation(self, ctx: Context) -> list[Recommendation]:
         """All jobs at once, since no draw depends on an outcome, or the first `AT_ONCE`."""
@@ -64,7 +69,11 @@ class RandomController(Controller):
         drawn: list[Recommendation] = []
         tries = 0
         while len(drawn) < most and len(self._seen) < self._jobs and tries < _TRIES:
-            values = space.effective({p.key: draw(p, self._random) for p in space})
+            values = (
+                self._first.pop()
+                if self._first
+                else space.effective({p.key: draw(p, self._random) for p in space})
+            )
             mark = tuple(values.items())
             tries += 1
             if mark not in self._seen:
@@ -76,21 +85,3 @@ class RandomController(Controller):
     def describe(self) -> str:
         """The budget and the seed."""
         return f"RandomController: {self._jobs} jobs at most, seed {self._seed}"
-
-
-def draw(parameter: Parameter, source: random.Random) -> Value:
-    """One value of a parameter, uniform on its scale, on its step if it has one."""
-    domain = parameter.domain
-    if isinstance(domain, Choices):
-        return source.randrange(len(domain))
-    if domain.step is not None:
-        return source.choice(levels(parameter) or [domain.min])
-    if isinstance(domain, IntRange):
-        if domain.scale == "linear":
-            return source.randint(domain.min, domain.max)
-        low, high = math.log(domain.min - 0.5), math.log(domain.max + 0.5)
-        return min(max(round(math.exp(source.uniform(low, high))), domain.min), domain.max)
-    if domain.scale == "log":
-        value = math.exp(source.uniform(math.log(domain.min), math.log(domain.max)))
-        return min(max(value, domain.min), domain.max)
-    return source.uniform(domain.min, domain.max)

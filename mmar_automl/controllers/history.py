@@ -1,0 +1,107 @@
+"""What a controller knows: its proposals, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmar_automl.controllers.encoding import Array, Encoding
+from mmar_automl.defs import POLICIES, JobState, Outcome, Value
+
+PENALTY = 0.1
+"""How far below the worst score a configuration's own failure counts, in spreads of the scores."""
+
+Mark = tuple[tuple[str, Value], ...]
+
+
+@dataclass
+class Entry:
+    """One proposal. `score` counts when `ended`; None then means that it failed by its own fault,
+    or has no score. `void` ones say nothing about their configuration."""
+
+    values: Mapping[str, Value]
+    row: Array
+    ended: bool = False
+    void: bool = False
+    score: float | None = None
+
+
+class History:
+    """Proposals by id, in order; scores are higher-is-better."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.entries: dict[int, Entry] = {}
+        self.finished: list[int] = []
+        """The ids of those that ended, in the order in which they did."""
+        self._marks: set[Mark] = set()
+        self._waiting: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def propose(self, number: int, values: Mapping[str, Value]) -> Entry:
+        """Note a proposal; values are the active ones."""
+        entry = Entry(values, self.encoding.row(values))
+        self.entries[number] = entry
+        self._marks.add(mark(values))
+        self._waiting.add(number)
+        return entry
+
+    def knows(self, values: Mapping[str, Value]) -> bool:
+        """Whether this very configuration was proposed before."""
+        return mark(values) in self._marks
+
+    def hear(self, outcome: Outcome) -> Entry | None:
+        """Note what came of a proposal; None for one that was not proposed here.
+
+        What an infrastructure fault, an interruption or a drop ended says nothing about the
+        configuration; any other end without a finite score is as bad as the worst.
+        """
+        entry = self.entries.get(outcome.recommendation_id)
+        if entry is None or entry.ended:
+            return None
+        self._waiting.discard(outcome.recommendation_id)
+        self.finished.append(outcome.recommendation_id)
+        entry.ended = True
+        entry.score = outcome.value
+        entry.void = outcome.state in (JobState.INTERRUPTED, JobState.DROPPED) or (
+            outcome.failure is not None and not POLICIES[outcome.failure].observation
+        )
+        return entry
+
+    @property
+    def pending(self) -> list[Entry]:
+        """The proposals whose jobs have not ended."""
+        return [self.entries[number] for number in sorted(self._waiting)]
+
+    @property
+    def observed(self) -> list[Entry]:
+        """What has ended and says something, in the order of its end."""
+        ended = (self.entries[number] for number in self.finished)
+        return [entry for entry in ended if not entry.void]
+
+    @property
+    def best(self) -> float | None:
+        """The highest score so far."""
+        return max((e.score for e in self.observed if e.score is not None), default=None)
+
+    def data(self) -> tuple[Array, Array]:
+        """Rows of shape (n, d) and scores of shape (n,): failures below the worst score."""
+        observed = self.observed
+        rows = np.array([entry.row for entry in observed]).reshape(len(observed), -1)
+        scores = np.array([np.nan if e.score is None else e.score for e in observed], dtype=float)
+        known = scores[~np.isnan(scores)]
+        if len(known):
+            low, high = float(known.min()), float(known.max())
+            scores[np.isnan(scores)] = low - PENALTY * (high - low)
+        else:
+            scores[:] = 0.0
+        return rows, scores
+
+
+def mark(values: Mapping[str, Value]) -> Mark:
+    """What tells one configuration from another."""
+    return tuple(sorted(values.items()))
