@@ -10,6 +10,7 @@ BUILTINS: dict[str, dict[str, str]] = {
         "GridController": "mmar_automl.controllers.grid:GridController",
         "RandomController": "mmar_automl.controllers.random:RandomController",
         "SobolController": "mmar_automl.controllers.sobol:SobolController",
+        "TPEController": "mmar_automl.controllers.tpe:TPEController",
         "BayesianController": "mmar_automl.controllers.bayesian:BayesianController",
     },
     "executor": {

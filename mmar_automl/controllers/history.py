@@ -34,8 +34,7 @@ class History:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self.entries: dict[int, Entry] = {}
-        self.finished: list[int] = []
-        """The ids of those that ended, in the order in which they did."""
+        self._observed: list[Entry] = []
         self._marks: set[Mark] = set()
         self._waiting: set[int] = set()
 
@@ -64,12 +63,13 @@ class History:
         if entry is None or entry.ended:
             return None
         self._waiting.discard(outcome.recommendation_id)
-        self.finished.append(outcome.recommendation_id)
         entry.ended = True
         entry.score = outcome.value
         entry.void = outcome.state in (JobState.INTERRUPTED, JobState.DROPPED) or (
             outcome.failure is not None and not POLICIES[outcome.failure].observation
         )
+        if not entry.void:
+            self._observed.append(entry)
         return entry
 
     @property
@@ -80,17 +80,19 @@ class History:
     @property
     def observed(self) -> list[Entry]:
         """What has ended and says something, in the order of its end."""
-        ended = (self.entries[number] for number in self.finished)
-        return [entry for entry in ended if not entry.void]
+        return self._observed
 
     @property
     def best(self) -> float | None:
         """The highest score so far."""
         return max((e.score for e in self.observed if e.score is not None), default=None)
 
-    def data(self) -> tuple[Array, Array]:
-        """Rows of shape (n, d) and scores of shape (n,): failures below the worst score."""
-        observed = self.observed
+    def data(self, known: int | None = None) -> tuple[Array, Array]:
+        """Rows of shape (n, d) and scores of shape (n,), of the first `known` observations.
+
+        Failures count as a little worse than the worst score.
+        """
+        observed = self.observed[:known]
         rows = np.array([entry.row for entry in observed]).reshape(len(observed), -1)
         scores = np.array([np.nan if e.score is None else e.score for e in observed], dtype=float)
         known = scores[~np.isnan(scores)]

@@ -110,6 +110,7 @@ class Proposer(Controller, abc.ABC):
             self._history.propose(number, values)
             self._proposed(number)
             made.append(Recommendation(number, SearchResult(self._space, values)))
+        self._ponder()
         return made
 
     def _fresh(self) -> dict[str, Value] | None:
@@ -144,6 +145,9 @@ class Proposer(Controller, abc.ABC):
 
     def _proposed(self, number: int) -> None:
         """Note that a configuration has been proposed."""
+
+    def _ponder(self) -> None:
+        """Begin what the next proposal needs, beside the engine's thread."""
 
     @abc.abstractmethod
     def _next(self, number: int) -> dict[str, Value] | None:
