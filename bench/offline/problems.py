@@ -24,7 +24,9 @@ from mmar_automl.search import parse
 YAHPO = Path(os.environ.get("YAHPO_DATA", Path(__file__).parents[3] / "shared/bench/yahpo"))
 
 
-def space_of(parameters: Mapping[str, Any]) -> SearchSpace:
+def space_of(
+    parameters: Mapping[str, Any], when: Mapping[str, dict[str, list[Any]]] | None = None
+) -> SearchSpace:
     """A search space from name → list of choices, or (type, low, high, log)."""
     entries = []
     for name, spec in parameters.items():
@@ -36,6 +38,8 @@ def space_of(parameters: Mapping[str, Any]) -> SearchSpace:
             entry |= {"type": kind, "targets": [low, high]}
             if log:
                 entry["scale"] = "log"
+        if when and name in when:
+            entry["when"] = when[name]
         entries.append(entry)
     return parse({"search": entries})
 
@@ -123,6 +127,13 @@ _SCENARIOS: dict[str, dict[str, Any]] = {
         "target": 0,
     },
 }  # fmt: skip
+# The same with the booster left open, on which eight other parameters hang.
+_SCENARIOS["xgboost_all"] = {
+    **_SCENARIOS["rbv2_xgboost"],
+    "fixed": {"trainsize": 1.0, "repl": 10},
+    "folder": "rbv2_xgboost",
+}
+_NAMES = {"rbv2_xgboost": "xgb", "xgboost_all": "xgball", "lcbench": "lcbench"}
 
 
 class Surrogate(Problem):
@@ -131,9 +142,9 @@ class Surrogate(Problem):
     def __init__(self, scenario: str, task: str) -> None:
         import onnxruntime
 
-        self.name = f"{'xgb' if scenario == 'rbv2_xgboost' else scenario}-{task}"
+        self.name = f"{_NAMES[scenario]}-{task}"
         self._what = _SCENARIOS[scenario]
-        folder = YAHPO / scenario
+        folder = YAHPO / self._what.get("folder", scenario)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
@@ -143,7 +154,8 @@ class Surrogate(Problem):
         self._inputs = [item.name for item in self._session.get_inputs()]
         self._fixed = {self._what["texts"][0]: task, **self._what["fixed"]}
         parameters: dict[str, Any] = {}
-        for item in json.loads((folder / "config_space.json").read_text())["hyperparameters"]:
+        description = json.loads((folder / "config_space.json").read_text())
+        for item in description["hyperparameters"]:
             if item["name"] in self._fixed:
                 continue
             if item["type"] == "categorical":
@@ -151,7 +163,14 @@ class Surrogate(Problem):
             else:
                 kind = "float" if item["type"] == "uniform_float" else "int"
                 parameters[item["name"]] = (kind, item["lower"], item["upper"], bool(item["log"]))
-        self.space = space_of(parameters)
+        when = {
+            condition["child"]: {
+                condition["parent"]: condition.get("values") or [condition["value"]]
+            }
+            for condition in description.get("conditions", [])
+            if condition["child"] in parameters and condition["parent"] in parameters
+        }
+        self.space = space_of(parameters, when)
         self.best, self.median = self._reference()
 
     def observe(self, values: Mapping[str, Value], source: np.random.Generator) -> float:
@@ -202,6 +221,7 @@ def problem(name: str) -> Problem:
         "hpolib": lambda: Table("HPOLib", task),
         "hpobench": lambda: Table("HPOBench", task),
         "lcbench": lambda: Surrogate("lcbench", task),
+        "xgball": lambda: Surrogate("xgboost_all", task),
         "xgb": lambda: Surrogate("rbv2_xgboost", task),
     }
     return makers[family]()

@@ -7,6 +7,7 @@ from typing import Any
 
 BUILTINS: dict[str, dict[str, str]] = {
     "controller": {
+        "AutoController": "mmar_automl.controllers.auto:AutoController",
         "GridController": "mmar_automl.controllers.grid:GridController",
         "RandomController": "mmar_automl.controllers.random:RandomController",
         "SobolController": "mmar_automl.controllers.sobol:SobolController",

@@ -54,13 +54,13 @@ class History:
         return mark(values) in self._marks
 
     def hear(self, outcome: Outcome) -> Entry | None:
-        """Note what came of a proposal; None for one that was not proposed here.
+        """Note what came of a proposal; None for one that was not proposed here, or runs again.
 
         What an infrastructure fault, an interruption or a drop ended says nothing about the
         configuration; any other end without a finite score is as bad as the worst.
         """
         entry = self.entries.get(outcome.recommendation_id)
-        if entry is None or entry.ended:
+        if entry is None or not outcome.state.ended or (entry.ended and not entry.void):
             return None
         self._waiting.discard(outcome.recommendation_id)
         entry.ended = True

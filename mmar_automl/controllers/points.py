@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+from mmar_automl.controllers.encoding import axis_of
 from mmar_automl.defs import Choices, IntRange, Parameter, SearchSpace, Value, finite
 
 InitialPoints = Union[str, Sequence[Mapping[str, Any]]]
@@ -40,15 +41,25 @@ def initial(given: InitialPoints, space: SearchSpace) -> list[dict[str, Value]]:
 
 
 def own_values(space: SearchSpace) -> dict[str, Value]:
-    """What stands in the base config, for the parameters that may have that value."""
-    own = {parameter.key: parameter.default for parameter in space}
-    return space.effective({key: value for key, value in own.items() if value is not None})
+    """What stands in the base config, as far as the space has it.
+
+    A parameter that the config does not set, or sets to what its search section has not, is in
+    the middle of its range, or at its first choice.
+    """
+    return space.effective({p.key: _own(p) for p in space})
+
+
+def _own(parameter: Parameter) -> Value:
+    if parameter.default is not None:
+        return parameter.default
+    axis = axis_of(parameter)
+    return axis.decode(0.0 if axis.enum else 0.5)
 
 
 def _read(point: Mapping[str, Any], space: SearchSpace) -> dict[str, Value]:
     by_name = {name: parameter for parameter in space for name in parameter.names}
     given: dict[str, dict[str, Any]] = {}
-    values: dict[str, Value] = {p.key: p.default for p in space if p.default is not None}
+    values: dict[str, Value] = {p.key: _own(p) for p in space}
     mistakes = []
     for name, value in point.items():
         if name in space:

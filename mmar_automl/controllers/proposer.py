@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Union
 
 from mmar_automl.api import Controller
@@ -68,6 +68,7 @@ class Proposer(Controller, abc.ABC):
         self._encoding = Encoding(space)
         self._history = History(self._encoding)
         self._first = initial(self._initial_points, space)
+        self._cells: Iterator[dict[str, Value]] | None = None
         self._begin()
 
     def initial_recommendation(self, ctx: Context) -> list[Recommendation]:
@@ -116,12 +117,11 @@ class Proposer(Controller, abc.ABC):
     def _fresh(self) -> dict[str, Value] | None:
         """The next configuration that was not proposed before; None if there is none."""
         proposed = len(self._history)
+        if self._count is not None and proposed >= self._count:
+            return None
         for point in self._first:
             if not self._history.knows(point):
                 return point
-        if self._count is not None and proposed >= self._count:
-            # Initial points that leave a parameter at a value outside its domain do not count.
-            return self._in_order()
         values = self._next(proposed)
         if values is not None and not self._history.knows(values):
             return values
@@ -133,8 +133,9 @@ class Proposer(Controller, abc.ABC):
         return self._in_order()
 
     def _in_order(self) -> dict[str, Value] | None:
-        cells = enumerate_distinct(self._space, 3 if self._count is None else _EVERY)
-        return next((values for values in cells if not self._history.knows(values)), None)
+        if self._cells is None:
+            self._cells = enumerate_distinct(self._space, 3 if self._count is None else _EVERY)
+        return next((values for values in self._cells if not self._history.knows(values)), None)
 
     def _begin(self) -> None:
         """Set up what needs the space."""

@@ -41,6 +41,7 @@ class Estimator:
         self._space = space
         self._seed = seed
         self._axes = dict(zip((p.key for p in space), history.encoding.axes, strict=True))
+        self._places = {parameter.key: place for place, parameter in enumerate(space)}
         switches = {parameter.key for parameter in space.switches}
         self._order = [*space.switches, *(p for p in space if p.key not in switches)]
         self._study: Any = None
@@ -90,15 +91,11 @@ class Estimator:
         )
 
     def _trial(self, entry: Entry, state: str = "") -> Any:
-        active = self._space.active(dict.fromkeys(self._axes, 0) | dict(entry.values))
-        places = {p.key: place for place, p in enumerate(self._space)}
         of = self._optuna.distributions
         parameters, distributions = {}, {}
-        for key in self._axes:
-            if key in entry.values or key in active:
-                x = float(entry.row[places[key]])
-                parameters[key] = _said(self._axes[key], x)
-                distributions[key] = _distribution(of, self._axes[key])
+        for key in entry.values:
+            parameters[key] = _said(self._axes[key], float(entry.row[self._places[key]]))
+            distributions[key] = _distribution(of, self._axes[key])
         states = self._optuna.trial.TrialState
         ended = states.PRUNED if entry.score is None else states.COMPLETE
         return self._optuna.trial.create_trial(

@@ -73,6 +73,33 @@ class Dialogue:
         controller would propose others today.
         """
         self._resumed = True
+        more = self._restore(history, state, ctx)
+        return self._replay(history, state, ctx) if more is None else more
+
+    def _restore(
+        self, history: Sequence[Event], state: EngineState, ctx: Context
+    ) -> list[Recommendation] | None:
+        """Offer the history whole; None if the controller wants its calls made again."""
+        items: list[Recommendation | Outcome] = []
+        told: set[str | None] = set()
+        for event in history:
+            if not isinstance(event, RecommendationsMade) or event.after in told:
+                continue
+            told.add(event.after)
+            if event.after is not None:
+                items.append(self.outcome(state.jobs[event.after]))
+            self._stand_in(event)
+            items += [self.recommendations[proposal.id] for proposal in event.proposals]
+        more = self._controller.restore(items, ctx)
+        if more is None:
+            self.recommendations.clear()
+            return None
+        return list(more)
+
+    def _replay(
+        self, history: Sequence[Event], state: EngineState, ctx: Context
+    ) -> list[Recommendation]:
+        """Make every call of the interrupted search again."""
         known = {self._mark(proposal.values): n for n, proposal in state.proposals.items()}
         more: list[Recommendation] = []
         told: set[str | None] = set()

@@ -17,8 +17,12 @@ import pytest
 import mmar_automl.app
 from mmar_automl.api import Controller
 from mmar_automl.byoc import load_class
+from mmar_automl.controllers.auto import AutoController
+from mmar_automl.controllers.bayesian import BayesianController
 from mmar_automl.controllers.grid import GridController
 from mmar_automl.controllers.random import RandomController
+from mmar_automl.controllers.sobol import SobolController
+from mmar_automl.controllers.tpe import TPEController
 from mmar_automl.defs import Context, JobState, Outcome, Recommendation, SearchSpace
 from mmar_automl.search import parse
 from mmar_automl.search.distinct import count
@@ -52,6 +56,13 @@ CONTROLLERS: list[Callable[[], Controller]] = [
     lambda: GridController(num=4, max_jobs=10),
     RandomController,
     lambda: RandomController(max_rounds=50, seed=3),
+    lambda: RandomController(max_rounds=9, initial_points="default"),
+    SobolController,
+    lambda: SobolController(max_jobs=20, seed=5, initial_points="default"),
+    lambda: TPEController(max_jobs=20),
+    lambda: BayesianController(max_jobs=40, seed=1),
+    AutoController,
+    lambda: AutoController(max_jobs=12, seed=4),
 ]
 
 
