@@ -122,9 +122,7 @@ def report(files: list[Path], at: list[int]) -> str:
     problems = sorted({block[0] for block in blocks})
     text = ""
     for number in at:
-        table = np.array(
-            [[regrets[(p, *block)][number - 1] for p in players] for block in blocks]
-        )
+        table = np.array([[regrets[(p, *block)][number - 1] for p in players] for block in blocks])
         ranks = np.apply_along_axis(rankdata, 1, table)
         source = np.random.default_rng(0)
         resampled = np.array(
@@ -142,7 +140,9 @@ def report(files: list[Path], at: list[int]) -> str:
         )
         means = np.exp(np.log(np.maximum(medians, 1e-4)).mean(1))
         ratio = means / means[players.index("random")]
-        text += f"\n{number} evaluations, {len(blocks)} paired blocks ({len(problems)} problems)\n\n"
+        text += (
+            f"\n{number} evaluations, {len(blocks)} paired blocks ({len(problems)} problems)\n\n"
+        )
         text += "| | mean rank (95 % CI) | median regret | ratio to random | "
         text += " | ".join(problems) + " |\n|---|" + "---|" * (3 + len(problems)) + "\n"
         for place in np.argsort(ranks.mean(0)):

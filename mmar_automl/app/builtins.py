@@ -10,6 +10,7 @@ BUILTINS: dict[str, dict[str, str]] = {
         "AutoController": "mmar_automl.controllers.auto:AutoController",
         "GridController": "mmar_automl.controllers.grid:GridController",
         "RandomController": "mmar_automl.controllers.random:RandomController",
+        "ReinforcementController": "mmar_automl.controllers.reinforcement:ReinforcementController",
         "SobolController": "mmar_automl.controllers.sobol:SobolController",
         "TPEController": "mmar_automl.controllers.tpe:TPEController",
         "BayesianController": "mmar_automl.controllers.bayesian:BayesianController",
@@ -27,7 +28,7 @@ BUILTINS: dict[str, dict[str, str]] = {
     },
 }
 
-CLARA_ONLY = frozenset({"ReinforcementController", "MMARTensorboardHandler"})
+CLARA_ONLY = frozenset({"MMARTensorboardHandler"})
 """What Clara has and we have not yet: a warning in `validate`, refused by `run`."""
 
 

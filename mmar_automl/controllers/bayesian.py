@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmar_automl.controllers.acquisition import most_promising
-from mmar_automl.controllers.encoding import Array
+from mmar_automl.controllers.encoding import Array, Mask
 from mmar_automl.controllers.gp import Shape, Surrogate, fit, standardised
 from mmar_automl.controllers.history import History
 from mmar_automl.controllers.points import InitialPoints
@@ -95,7 +95,7 @@ class Expectation:
         return rows, standardised(scores) if len(scores) else scores
 
 
-def _fitted(rows: Array, targets: Array, enums: npt.NDArray[np.bool_]) -> Shape:
+def _fitted(rows: Array, targets: Array, enums: Mask) -> Shape:
     return fit(rows, targets, enums, Shape.prior(enums))
 
 

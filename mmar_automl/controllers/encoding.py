@@ -19,6 +19,7 @@ from mmar_automl.defs import Choices, FloatRange, IntRange, SearchSpace, Value, 
 from mmar_automl.search.distinct import levels
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 INACTIVE_NUMBER = 0.5
 INACTIVE_CHOICE = -1.0
@@ -36,10 +37,10 @@ class Encoding:
         self._keys = [parameter.key for parameter in space]
         switches = {parameter.key for parameter in space.switches}
         self._switches = [place for place, key in enumerate(self._keys) if key in switches]
-        self._active: dict[tuple[float, ...], npt.NDArray[np.bool_]] = {}
+        self._active: dict[tuple[float, ...], Mask] = {}
 
     @property
-    def enums(self) -> npt.NDArray[np.bool_]:
+    def enums(self) -> Mask:
         """Which columns hold the index of a choice; shape (len(space),)."""
         return self.choices > 0
 
@@ -79,7 +80,7 @@ class Encoding:
                 rows[number] = np.where(self._activity(row), row, blank)
         return rows
 
-    def _activity(self, row: Array) -> npt.NDArray[np.bool_]:
+    def _activity(self, row: Array) -> Mask:
         """Which parameters are active: a function of the switches alone, so it is remembered."""
         mark = tuple(row[self._switches])
         known = self._active.get(mark)

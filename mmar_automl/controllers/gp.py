@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-from mmar_automl.controllers.encoding import Array
+from mmar_automl.controllers.encoding import Array, Mask
 
 SQRT5 = math.sqrt(5.0)
 NOISE = (1e-4, 0.5)
@@ -34,7 +34,7 @@ class Shape:
     noise: float
 
     @classmethod
-    def prior(cls, enums: Array) -> Shape:
+    def prior(cls, enums: Mask) -> Shape:
         """Where a fit starts that knows nothing yet."""
         return cls(_centres(enums), 0.0, math.log(0.01))
 
@@ -53,7 +53,7 @@ class Surrogate:
     out is in standard units, for the surrogate is asked only where to look next.
     """
 
-    def __init__(self, rows: Array, scores: Array, enums: Array, shape: Shape) -> None:
+    def __init__(self, rows: Array, scores: Array, enums: Mask, shape: Shape) -> None:
         self.rows, self.enums, self.shape = rows, enums, shape
         self.scores = scores
         covariance = kernel(rows, rows, enums, shape)
@@ -97,7 +97,7 @@ class Surrogate:
         return self.scores - self._weights / inverse, np.sqrt(1.0 / inverse)
 
 
-def fit(rows: Array, scores: Array, enums: Array, start: Shape, steps: int = 40) -> Shape:
+def fit(rows: Array, scores: Array, enums: Mask, start: Shape, steps: int = 40) -> Shape:
     """The most probable hyperparameters, from `start` and from the prior's centre."""
     parts = _parts(rows, enums)
     prior = Shape.prior(enums)
@@ -121,7 +121,7 @@ def fit(rows: Array, scores: Array, enums: Array, start: Shape, steps: int = 40)
     return best
 
 
-def kernel(one: Array, other: Array, enums: Array, shape: Shape) -> Array:
+def kernel(one: Array, other: Array, enums: Mask, shape: Shape) -> Array:
     """The covariance of shape (n, m) between rows."""
     ranges = ~enums
     scale = np.exp(-shape.scales[ranges])
@@ -149,7 +149,7 @@ def standardised(scores: Array) -> Array:
     return centred / spread if spread > 1e-12 else np.zeros_like(centred)
 
 
-def _centres(enums: Array) -> Array:
+def _centres(enums: Mask) -> Array:
     ranges = int((~enums).sum())
     length = math.log(0.5) + 0.5 * math.log(max(ranges, 1) / 3.0)
     return np.where(enums, math.log(0.5), length)
@@ -159,7 +159,7 @@ _SPREAD = 0.8
 """Standard deviation of the prior of the logarithms of scales."""
 
 
-def _parts(rows: Array, enums: Array) -> list[Array]:
+def _parts(rows: Array, enums: Mask) -> list[Array]:
     """For each dimension what its scale multiplies: squared distances, or inequality."""
     apart = []
     for place, enum in enumerate(enums):
@@ -170,7 +170,7 @@ def _parts(rows: Array, enums: Array) -> list[Array]:
 
 
 def _negative_log_posterior(
-    vector: Array, scores: Array, enums: Array, parts: list[Array]
+    vector: Array, scores: Array, enums: Mask, parts: list[Array]
 ) -> tuple[float, Array]:
     """The objective of `fit` with its gradient (ibid., eq. 5.9)."""
     shape = Shape.of(vector)
@@ -218,7 +218,8 @@ def _negative_log_posterior(
 def _root(covariance: Array) -> Array:
     """A square root of a covariance that rounding may have left a little indefinite."""
     try:
-        return np.linalg.cholesky(covariance)
+        triangle: Array = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+        return triangle
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
         root: Array = vectors * np.sqrt(np.maximum(values, 0.0))

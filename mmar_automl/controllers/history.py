@@ -93,11 +93,13 @@ class History:
         Failures count as a little worse than the worst score.
         """
         observed = self.observed[:known]
-        rows = np.array([entry.row for entry in observed]).reshape(len(observed), -1)
+        rows = np.array([entry.row for entry in observed]).reshape(
+            len(observed), len(self.encoding.axes)
+        )
         scores = np.array([np.nan if e.score is None else e.score for e in observed], dtype=float)
-        known = scores[~np.isnan(scores)]
-        if len(known):
-            low, high = float(known.min()), float(known.max())
+        finite = scores[~np.isnan(scores)]
+        if len(finite):
+            low, high = float(finite.min()), float(finite.max())
             scores[np.isnan(scores)] = low - PENALTY * (high - low)
         else:
             scores[:] = 0.0

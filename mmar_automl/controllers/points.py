@@ -23,9 +23,7 @@ def initial(given: InitialPoints, space: SearchSpace) -> list[dict[str, Value]]:
     if given == "default":
         return [own_values(space)]
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise ValueError(
-            f'initial_points is "default", "none" or a list of objects, got {given!r}'
-        )
+        raise ValueError(f'initial_points is "default", "none" or a list of objects, got {given!r}')
     points, mistakes = [], list[str]()
     for number, point in enumerate(given, start=1):
         if not isinstance(point, Mapping):

@@ -88,6 +88,7 @@ class Proposer(Controller, abc.ABC):
         """Take up what a search had proposed and heard before it was interrupted."""
         for item in history:
             if isinstance(item, Recommendation):
+                self._before(len(self._history))
                 self._history.propose(item.id, self._space.effective(item.result.values))
                 self._proposed(item.id)
             else:
@@ -101,6 +102,7 @@ class Proposer(Controller, abc.ABC):
     def _propose(self, most: int, ctx: Context) -> list[Recommendation]:
         made: list[Recommendation] = []
         while len(made) < most and len(self._history) < self._max_jobs and not self._exhausted:
+            self._before(len(self._history))
             values = self._fresh()
             if values is None:
                 self._exhausted = True
@@ -146,6 +148,9 @@ class Proposer(Controller, abc.ABC):
 
     def _proposed(self, number: int) -> None:
         """Note that a configuration has been proposed."""
+
+    def _before(self, number: int) -> None:
+        """Learn what is to be learnt before the proposal that follows `number` others."""
 
     def _ponder(self) -> None:
         """Begin what the next proposal needs, beside the engine's thread."""

@@ -21,6 +21,7 @@ from mmar_automl.controllers.auto import AutoController
 from mmar_automl.controllers.bayesian import BayesianController
 from mmar_automl.controllers.grid import GridController
 from mmar_automl.controllers.random import RandomController
+from mmar_automl.controllers.reinforcement import ReinforcementController
 from mmar_automl.controllers.sobol import SobolController
 from mmar_automl.controllers.tpe import TPEController
 from mmar_automl.defs import Context, JobState, Outcome, Recommendation, SearchSpace
@@ -63,6 +64,10 @@ CONTROLLERS: list[Callable[[], Controller]] = [
     lambda: BayesianController(max_jobs=40, seed=1),
     AutoController,
     lambda: AutoController(max_jobs=12, seed=4),
+    lambda: ReinforcementController(max_rounds=8),
+    lambda: ReinforcementController(max_rounds=3, initial_points="default", seed=2),
+    lambda: ReinforcementController(mode="critic", max_jobs=24),
+    lambda: ReinforcementController(mode="critic", max_jobs=20, enum="product", seed=7),
 ]
 
 
