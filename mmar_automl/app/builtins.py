@@ -9,6 +9,7 @@ BUILTINS: dict[str, dict[str, str]] = {
     "controller": {
         "AutoController": "mmar_automl.controllers.auto:AutoController",
         "GridController": "mmar_automl.controllers.grid:GridController",
+        "CmaEsController": "mmar_automl.controllers.cmaes:CmaEsController",
         "RandomController": "mmar_automl.controllers.random:RandomController",
         "ReinforcementController": "mmar_automl.controllers.reinforcement:ReinforcementController",
         "SobolController": "mmar_automl.controllers.sobol:SobolController",

@@ -32,7 +32,7 @@ BASES: dict[str, type[Any] | None] = {
     "scheduler": None,
 }
 DEFAULT_NAMES = {
-    "controller": "RandomController",
+    "controller": "AutoController",
     "executor": "MMARExecutor",
     "scheduler": "FifoScheduler",
 }

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mmar_automl.api import Controller
-from mmar_automl.app.builtins import CLARA_ONLY, resolve
-from mmar_automl.app.check import Component, read_components, read_search
+from mmar_automl.app.builtins import resolve
+from mmar_automl.app.check import DEFAULT_NAMES, Component, read_components, read_search
 from mmar_automl.defs import Context, ContextKey, Recommendation, SearchSpace
 from mmar_automl.errors import BadInput, ConfigProblems, Problem
 from mmar_automl.mmar.load import Mmar, read
 from mmar_automl.search.apply import apply
-from mmar_automl.search.count import count
 from mmar_automl.search.diff import Change, changes
 
 
@@ -59,7 +58,7 @@ def preview(
     if any(problem.severity == "error" for problem in problems):
         raise ConfigProblems(problems)
     problems += unreadable
-    component, notice = _controller(mmar, space)
+    component, notice = _controller(mmar)
     try:
         controller: Controller = component.cls(**component.args)
         context = Context()
@@ -68,6 +67,7 @@ def preview(
         controller.set_search_space(space, context)
         recommendations = list(controller.initial_recommendation(context))
         proposals = tuple(_propose(mmar, recommendations[:number]))
+        controller.shutdown(context)
     except Exception as error:
         raise BadInput(
             f"{component.name} cannot propose anything: {type(error).__name__}: {error}",
@@ -90,18 +90,14 @@ def _propose(mmar: Mmar, recommendations: Iterable[Recommendation]) -> Iterable[
         yield Proposal(recommendation, tuple(changes(base, concrete)))
 
 
-def _controller(mmar: Mmar, space: SearchSpace) -> tuple[Component, str]:
+def _controller(mmar: Mmar) -> tuple[Component, str]:
     """The configured controller; a built-in one in place of one that cannot be had."""
     components, problems = read_components(mmar) if mmar.automl_config.readable else ([], [])
     for component in components:
         if component.kind == "controller":
             return component, ""
-    name = "GridController" if count(space) is not None else "RandomController"
+    name = DEFAULT_NAMES["controller"]
     stand_in = Component("controller", name, resolve("controller", name), {}, ("controller",))
-    configured = mmar.automl_config.data.get("controller")
-    wanted = configured.get("name") if isinstance(configured, Mapping) else None
-    if wanted in CLARA_ONLY:
-        return stand_in, f"{wanted} is not built yet: these are the proposals of {name}"
     why = [problem.message for problem in problems if problem.path[:1] == ("controller",)]
     reason = why[0] if why else f"{mmar.automl_config.file.name} names no controller"
     return stand_in, f"{reason}: these are the proposals of {name}"

@@ -65,6 +65,8 @@ from mmar_automl.engine.notify import Notifier
 from mmar_automl.engine.state import EngineState, replay
 from mmar_automl.errors import EnvironmentFault
 
+WAITING = 1000
+"""So many recommendations may wait for a worker, or as many as the controller began with."""
 HUNG = 60.0
 """Seconds after which a job that does not answer an abort is given up."""
 
@@ -128,6 +130,9 @@ class Engine:
             retries=self._limits.retries,
             report=report,
         )
+        begun = next((e for e in history if isinstance(e, RecommendationsMade)), None)
+        self._waiting = max(WAITING, len(begun.proposals) if begun else 0)
+        self._flooded = False
         self._fault: OSError | None = None
         self._abort_deadline: float | None = None
         self._time_is_up: float | None = None
@@ -434,7 +439,7 @@ class Engine:
             self._recommended([], job.name)
 
     def _recommended(self, made: list[Recommendation], after: str | None) -> None:
-        made = self._within_budget(made)
+        made = self._within_bounds(self._within_budget(made), after)
         proposals = tuple(self._dialogue.proposal(recommendation) for recommendation in made)
         stopping = self._state.stop is not None
         instructions = self._record(
@@ -454,6 +459,21 @@ class Engine:
         if made and left == 0 and self._state.stop is None:
             self._report(f"--max-jobs {most} reached: what the controller proposes now is dropped")
         return made[:left]
+
+    def _within_bounds(self, made: list[Recommendation], after: str | None) -> list[Recommendation]:
+        """What keeps the queue bounded, whatever the controller floods it with."""
+        if after is None:
+            self._waiting = max(self._waiting, len(made))
+            return made
+        room = max(0, self._waiting - len(self._state.queue))
+        if len(made) > room and not self._flooded:
+            self._flooded = True
+            name = type(self._controller).__name__
+            self._report(
+                f"{name} proposes faster than jobs end: {len(self._state.queue)} recommendations "
+                f"wait, and what comes beyond {self._waiting} is dropped"
+            )
+        return made[:room]
 
     def _abort(self, jobs: Sequence[str]) -> None:
         self._abort_deadline = time.monotonic() + HUNG

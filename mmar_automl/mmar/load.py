@@ -16,7 +16,7 @@ from mmar_automl.mmar.source import JsonSource, UnreadableJson, read_json
 DEFAULT_AUTOML_CONFIG: dict[str, Any] = {
     "handlers": [{"name": "MMARHandler"}, {"name": "StatsHandler"}, {"name": "MMARStatsHandler"}],
     "executor": {"name": "MMARExecutor", "args": {"remove_search_augs": True}},
-    "controller": {"name": "RandomController"},
+    "controller": {"name": "AutoController"},
 }
 """What an MMAR without a config_automl.json searches with."""
 

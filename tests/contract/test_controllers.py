@@ -19,6 +19,7 @@ from mmar_automl.api import Controller
 from mmar_automl.byoc import load_class
 from mmar_automl.controllers.auto import AutoController
 from mmar_automl.controllers.bayesian import BayesianController
+from mmar_automl.controllers.cmaes import CmaEsController
 from mmar_automl.controllers.grid import GridController
 from mmar_automl.controllers.random import RandomController
 from mmar_automl.controllers.reinforcement import ReinforcementController
@@ -64,6 +65,7 @@ CONTROLLERS: list[Callable[[], Controller]] = [
     lambda: BayesianController(max_jobs=40, seed=1),
     AutoController,
     lambda: AutoController(max_jobs=12, seed=4),
+    lambda: CmaEsController(max_jobs=40, seed=3),
     lambda: ReinforcementController(max_rounds=8),
     lambda: ReinforcementController(max_rounds=3, initial_points="default", seed=2),
     lambda: ReinforcementController(mode="critic", max_jobs=24),

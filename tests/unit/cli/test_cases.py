@@ -131,7 +131,7 @@ def test_sh_05_log_scale_and_whole_ends(run: Run, make: Make) -> None:
     good = make({"learning_rate": 0.1, "search": [entry | {"targets": [0, 1]}]})
     assert run("validate", good).code == 0
     values = run("preview", good, "--json").json["recommendations"]
-    assert len(values) == 5
+    assert len(values) == 4
     assert all(isinstance(value["values"]["learning_rate"], float) for value in values)
 
 

@@ -214,7 +214,7 @@ def test_an_mmar_without_a_config_automl_gets_one(
     assert [handler.get("name") for handler in config["handlers"]] == [
         *("MMARHandler", "StatsHandler", "MMARStatsHandler", None)
     ]
-    assert config["controller"] == {"name": "RandomController"}
+    assert config["controller"] == {"name": "AutoController"}
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -153,18 +153,15 @@ def test_any_width(columns: int, make: Make) -> None:
         assert max(map(len, text.splitlines())) <= columns
 
 
-def test_stand_in_for_what_is_not_built_yet(
-    run: Run, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Clara's controller is stood in for by ours, and it is said."""
-    monkeypatch.setattr("mmar_automl.app.preview.CLARA_ONLY", frozenset({"NotYet"}))
+def test_another_controller_stands_in_for_one_that_cannot_be_had(run: Run, make: Make) -> None:
+    """The default one, and it is said whose proposals these are."""
     files = {"config/config_automl.json": {"controller": {"name": "NotYet"}}}
     done = run("preview", make(CONFIG, files=files))
     assert done.code == 0
-    assert "NotYet is not built yet: these are the proposals of RandomController" in done.out
+    assert "these are the proposals of AutoController" in done.out
     finite = {"x": 1, "search": [enum(["x"], [[1], [2]])]}
     done = run("preview", make(finite, files=files), "--json")
-    assert "these are the proposals of GridController" in done.err
+    assert "these are the proposals of AutoController" in done.err
     assert [r["values"] for r in done.json["recommendations"]] == [{"x": 1}, {"x": 2}]
 
 
