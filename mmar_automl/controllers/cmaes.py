@@ -111,7 +111,9 @@ class CmaEsController(Proposer):
             return
         self._generation.append((solution, -float(self._history.data()[1][-1])))
         if len(self._generation) == self._size:
-            self._optimizer.tell(self._generation)
+            # From a generation that came out all alike there is nothing to learn.
+            if len({loss for _, loss in self._generation}) > 1:
+                self._optimizer.tell(self._generation)
             self._generation = []
 
     def describe(self) -> str:

@@ -96,8 +96,7 @@ class Proposer(Controller, abc.ABC):
         return self._topped_up(ctx)
 
     def _topped_up(self, ctx: Context) -> list[Recommendation]:
-        ahead = _workers(ctx) if self.ahead is None else min(self.ahead, AT_ONCE)
-        return self._propose(max(ahead, _workers(ctx)) - len(self._history.pending), ctx)
+        return self._propose(_workers(ctx) - len(self._history.pending), ctx)
 
     def _propose(self, most: int, ctx: Context) -> list[Recommendation]:
         made: list[Recommendation] = []
