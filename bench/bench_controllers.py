@@ -36,6 +36,7 @@ from mmar_automl.defs import Choices, SearchSpace  # noqa: E402
 TUNED_ON = ["hpolib-protein_structure", "hpobench-vehicle", "lcbench-189906", "xgb-12"]
 REPORTED_ON = [
     "hpolib-slice_localization", "hpolib-naval_propulsion", "hpobench-segment", "hpobench-phoneme",
+    "lcbench-7593", "xgb-40981",
 ]  # fmt: skip
 SEEDS = range(200, 210)
 
