@@ -56,4 +56,4 @@ def test_what_it_cannot_do_is_refused(template: Any) -> None:
     with pytest.raises(ValueError, match=r"at least 1, got 0\.5"):
         template(keys=["image"], strongest=0.5)
     with pytest.raises(KeyError):
-        template(keys=["volume"])(case())
+        template(keys=["volume"], prob=1.0)(case())
