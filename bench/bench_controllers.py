@@ -61,6 +61,9 @@ PLAYERS: dict[str, Callable[[SearchSpace, int, int], Player]] = {
     "AutoController": ours("AutoController"),
     "Reinforcement classic": ours("ReinforcementController", max_rounds=100),
     "Reinforcement critic": ours("ReinforcementController", mode="critic"),
+    "Reinforcement critic by product": ours(
+        "ReinforcementController", mode="critic", enum="product"
+    ),
     "Optuna TPE": peer(lambda samplers, seed: samplers.TPESampler(seed=seed)),
     "Optuna GP": peer(lambda samplers, seed: samplers.GPSampler(seed=seed)),
     "Optuna CMA-ES": peer(lambda samplers, seed: samplers.CmaEsSampler(seed=seed)),
