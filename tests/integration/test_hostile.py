@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -121,6 +122,8 @@ def test_numbers_of_numpy_are_numbers(make_mmar: MakeMmar) -> None:
         ("[self.rec(1, 0), self.rec(1, 1)]", "used the recommendation id 1 twice"),
         ("[self.rec(1, 7)]", "there is no choice 7 of 2"),
         ("['no']", "which is no Recommendation"),
+        ("[Recommendation(1, SearchResult(self.space, {'x': 1}))]", "'x', which is no parameter"),
+        ("1 / 0", "raised ZeroDivisionError"),
         ("sys.exit(0)", "raised SystemExit"),
     ],
 )
@@ -142,6 +145,49 @@ def test_whatever_a_controller_returns_it_is_told_by_name(
     else:
         assert done.returncode == (0 if made != "None" else 3)
         assert len(mmar.report()["jobs"]) == (2 if made != "None" else 0)
+
+
+def test_what_a_controller_says_wrong_in_mid_search_saves_what_runs(make_mmar: MakeMmar) -> None:
+    """The job that runs beside it finishes and is reported; the third is never run."""
+    mmar = make_mmar(searching(score=[0.1, 0.2, 0.3], seconds=[0.5]))
+    with_plugin(
+        mmar,
+        "class Late(Base):\n"
+        "    def initial_recommendation(self, ctx): return [self.rec(1, 0), self.rec(2, 1)]\n"
+        "    def refine_recommendation(self, outcome, ctx): return [self.rec(3, 9)]\n",
+        controller={"path": "mine.Late"},
+    )
+    done = mmar.search("--workers", "cpu:cpu", timeout=30)
+    assert done.returncode == 1
+    assert "there is no choice 9 of 3" in done.stderr
+    assert [job["state"] for job in mmar.report()["jobs"]] == ["finished", "finished"]
+
+
+def test_a_controller_that_floods_is_told_so_and_the_queue_stays_bounded(
+    make_mmar: MakeMmar,
+) -> None:
+    """Six hundred recommendations for each job that ends: a thousand wait, no more."""
+    mmar = make_mmar(searching(score=[0.1, 0.2]))
+    with_plugin(
+        mmar,
+        "class Flood(Base):\n"
+        "    n = 1\n"
+        "    def initial_recommendation(self, ctx): return [self.rec(1, 0)]\n"
+        "    def refine_recommendation(self, outcome, ctx):\n"
+        "        first, Flood.n = Flood.n + 1, Flood.n + 600\n"
+        "        if first > 6000: ctx.stop_work(self, 'enough')\n"
+        "        return [self.rec(n, n % 2) for n in range(first, first + 600)]\n"
+        "class Mine(Run):\n"
+        "    def execute(self, recommendation, ctx): return 0.5\n",
+        controller={"path": "mine.Flood"},
+        executor={"path": "mine.Mine"},
+    )
+    done = mmar.search(timeout=60)
+    assert "Flood proposes faster than jobs end" in done.stderr
+    lines = (mmar.root / "automl/run_a/journal.jsonl").read_text().splitlines()
+    proposed = sum(len(json.loads(line).get("proposals", ())) for line in lines)
+    # The answer that comes with the stop is dropped whole, and counted.
+    assert 1000 <= proposed < 1700
 
 
 def test_a_scheduler_may_wait_but_not_for_ever(make_mmar: MakeMmar) -> None:
