@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from mmar_automl.api import Controller, Executor, Handler
 from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
@@ -315,9 +316,39 @@ def _types(cls: type[Any], args: Mapping[str, Any]) -> str:
     """The first argument of a class of ours that is not of the type that it is declared with."""
     hints = get_type_hints(cls.__init__)
     for name, value in args.items():
-        allowed = get_args(hints.get(name)) or (hints.get(name, object),)
-        exact = type(value) in allowed or (float in allowed and type(value) is int)
-        if not exact and object not in allowed:
-            words = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed)
-            return f"{name} must be {words.replace('NoneType', 'null')}, got {value!r}"
+        allowed = _alternatives(hints.get(name, object))
+        if not any(_fits(value, kind) for kind in allowed):
+            words = " or ".join(_word(kind) for kind in allowed)
+            return f"{name} must be {words}, got {value!r}"
     return ""
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """The types that a declaration allows, and the values of a `Literal`, each as a `Literal`."""
+    if get_origin(hint) is Literal:
+        return [Literal[value] for value in get_args(hint)]
+    if get_origin(hint) in (Union, UnionType):
+        return [kind for part in get_args(hint) for kind in _alternatives(part)]
+    return [hint]
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        (only,) = get_args(kind)
+        return type(value) is type(only) and bool(value == only)
+    plain = get_origin(kind) or kind
+    if plain in (object, Any) or (plain is float and type(value) is int):
+        return True
+    # An int is no bool here, and a text no sequence.
+    exact = plain in (bool, int, float, str, type(None))
+    if exact:
+        return type(value) is plain
+    return isinstance(value, plain) and not isinstance(value, str)
+
+
+def _word(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return repr(get_args(kind)[0])
+    plain = get_origin(kind) or kind
+    names = {type(None): "null", Sequence: "list", Mapping: "object"}
+    return str(names.get(plain, getattr(plain, "__name__", plain)))

@@ -146,6 +146,40 @@ def test_resuming_a_finished_search_changes_nothing(make_mmar: MakeMmar) -> None
     assert sorted(after.values()) == sorted(job["score"] for job in whole.report()["jobs"])
 
 
+@pytest.mark.parametrize(
+    "controller",
+    [
+        {"name": "AutoController", "args": {"max_jobs": 8}},
+        {"name": "CmaEsController", "args": {"max_jobs": 8}},
+        {"name": "ReinforcementController", "args": {"max_rounds": 8}},
+        {"name": "ReinforcementController", "args": {"mode": "critic", "max_jobs": 8}},
+    ],
+    ids=lambda controller: " ".join(map(str, [controller["name"], *controller["args"].values()])),
+)
+def test_a_controller_that_learns_goes_on_as_if_nothing_had_happened(
+    make_mmar: MakeMmar, controller: dict[str, Any]
+) -> None:
+    """kill -9 after some jobs, then a resume: the jobs of a search that was left alone."""
+    config = {
+        "epochs": 3,
+        "search": [{"args": ["score"], "type": "float", "domain": "lr", "targets": [0, 1]}],
+    }
+    whole = make_mmar(config, controller=controller, name="whole")
+    assert whole.run(*RUN, "--workers", "cpu").returncode == 0
+    mmar = make_mmar(config, controller=controller)
+    search = mmar.start(*RUN, "--workers", "cpu")
+    wait_for(lambda: (mmar.root / "automl/x/W1_5_J5").exists(), seconds=30)
+    kill(search)
+    done = resume(mmar, workers="cpu")
+    assert done.returncode == 0, done.stderr
+    scores = [
+        {job["name"].split("_")[-1]: job["score"] for job in made.report("x")["jobs"]}
+        for made in (whole, mmar)
+    ]
+    assert len(scores[0]) == 8
+    assert scores[0] == scores[1]
+
+
 def test_a_changed_mmar_is_refused_unless_it_only_adds(make_mmar: MakeMmar) -> None:
     """Every difference named; choices at the end of an enum are run."""
     mmar = make_mmar(searching(score=[0.1, 0.2], other=["a"]))
