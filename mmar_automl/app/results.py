@@ -10,7 +10,7 @@ from pathlib import Path
 from mmar_automl.app.bootstrap import runs_root
 from mmar_automl.app.living import holder_of
 from mmar_automl.defs import RunState
-from mmar_automl.engine.events import RunStarted, from_json
+from mmar_automl.engine.events import Event, RunStarted, from_json
 from mmar_automl.engine.journal import TornJournal, read_journal
 from mmar_automl.engine.state import EngineState, replay
 from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
@@ -28,6 +28,7 @@ class Run:
     run: RunLayout
     journal: EngineState
     state: RunState
+    events: tuple[Event, ...]
 
 
 def find_runs(root: Path) -> tuple[MmarLayout, list[RunLayout]]:
@@ -62,12 +63,13 @@ def read_run(root: Path, run_id: str | None) -> Run:
 def run_at(layout: MmarLayout, run: RunLayout) -> Run:
     """What is in the journal of this run. Raises `BadInput` or `EnvironmentFault`."""
     try:
-        state = replay(read_journal(run.journal))
+        events = read_journal(run.journal)
+        state = replay(events)
     except TornJournal as error:
         raise BadInput(f"the journal is damaged: {error}") from error
     except OSError as error:
         raise EnvironmentFault(f"{run.journal} cannot be read: {error.strerror}") from error
-    return Run(layout, run, state, _state_now(run, state))
+    return Run(layout, run, state, _state_now(run, state), tuple(events))
 
 
 def _state_now(run: RunLayout, state: EngineState) -> RunState:
@@ -99,8 +101,7 @@ def report_of(found: Run) -> Report:
     """The report of a run that has been read."""
     relocate_store(found.layout)
     state = found.journal
-    started = state.began
-    over = state.ended.time if state.ended else None
+    first = next((event for event in found.events if isinstance(event, RunStarted)), None)
     return summarise(
         state.jobs.values(),
         run_id=found.run.root.name,
@@ -108,5 +109,8 @@ def report_of(found: Run) -> Report:
         state=found.state,
         reason=state.ended.reason if state.ended else "the search process is gone",
         dropped=len(state.dropped),
-        seconds=over - started if over is not None and started is not None else None,
+        proposed=len(state.proposals),
+        controller=first.controller if first else "",
+        began=state.began,
+        ended=state.ended.time if state.ended else None,
     )

@@ -12,6 +12,7 @@ import typer
 from mmar_automl import __version__
 from mmar_automl.cli import (
     admin,
+    best,
     components,
     evaluate,
     export,
@@ -20,6 +21,7 @@ from mmar_automl.cli import (
     preview,
     report,
     run,
+    runs,
     status,
     stop,
     train,
@@ -46,6 +48,8 @@ for command in (
     preview,
     validate,
     report,
+    runs,
+    best,
     train,
     evaluate,
     export,

@@ -1,13 +1,20 @@
-"""`mmar-automl report ROOT [RUN_ID]`"""
+"""`mmar-automl report ROOT [RUN…]`"""
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmar_automl.cli.console import out, print_json
+from mmar_automl.cli.console import out, print_json, say, warn
+from mmar_automl.errors import BadInput, EnvironmentFault
+
+if TYPE_CHECKING:
+    from mmar_automl.app.results import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -16,25 +23,83 @@ def register(app: typer.Typer) -> None:
 
 
 _EXAMPLES = (
-    "Examples:  mmar-automl report sample_mmar  ·  mmar-automl report sample_mmar run_b --json"
+    "Examples:  mmar-automl report sample_mmar  ·  mmar-automl report . --html report.html  ·  "
+    "mmar-automl report sample_mmar run_a run_b --json"
 )
 
 
 def report(
     root: Annotated[Path, typer.Argument(help="The MMAR's folder.", show_default=False)],
-    run_id: Annotated[
-        str | None,
-        typer.Argument(help="Which search; the latest by default.", show_default=False),
+    run_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Which searches, several side by side; the latest by default.",
+            show_default=False,
+        ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each job.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page that opens offline.", show_default=False),
+    ] = None,
 ) -> None:
-    """What came out of a search: its jobs by score, from the journal."""
-    from mmar_automl.app.results import read_report
-    from mmar_automl.reports.summary import to_json
-    from mmar_automl.reports.terminal import print_report
+    """What came out of a search, from its files alone: also while it runs."""
+    from mmar_automl.app.record import read_record
+    from mmar_automl.app.results import read_run
+    from mmar_automl.reports import tabular
 
-    found = read_report(root, run_id)
-    if json_:
-        print_json(to_json(found))
+    if json_ + csv + markdown > 1:
+        raise BadInput("--json, --csv and --markdown exclude each other")
+    if html is not None:
+        _refuse(html)
+    now = time.time()
+    wanted: list[str | None] = list(dict.fromkeys(run_ids)) if run_ids else [None]
+    runs = [read_run(root, run_id) for run_id in wanted]
+    if html is not None:
+        _write_page(html, runs, now, tell=warn if json_ or csv or markdown else say)
+    if json_ or csv or markdown:
+        records = [read_record(run, now) for run in runs]
+        if json_:
+            told = [tabular.to_json(record.report, record.cost) for record in records]
+            print_json(told[0] if len(told) == 1 else {"runs": told})
+        elif csv:
+            sys.stdout.write(tabular.to_csv([record.report for record in records]))
+        else:
+            sys.stdout.write("\n".join(tabular.to_markdown(record) for record in records))
+    elif html is None:
+        _print(runs)
+
+
+def _print(runs: list[Run]) -> None:
+    from mmar_automl.app.results import report_of
+    from mmar_automl.reports.terminal import print_comparison, print_report
+
+    reports = [report_of(run) for run in runs]
+    if len(reports) == 1:
+        print_report(reports[0], out)
     else:
-        print_report(found, out)
+        print_comparison(reports, out)
+
+
+def _refuse(html: Path) -> None:
+    """Where no page can be written, nothing is read."""
+    if html.is_dir():
+        raise BadInput(f"{html} is a directory", f"name a file, for instance {html}/report.html")
+    if not html.parent.is_dir():
+        raise BadInput(f"{html.parent} is no directory", "--html makes a file, not its folder")
+
+
+def _write_page(html: Path, runs: list[Run], now: float, tell: Callable[[str], None]) -> None:
+    from mmar_automl.app.record import read_record
+    from mmar_automl.mmar.write import write_text
+    from mmar_automl.reports.html import render
+
+    page = render([read_record(run, now) for run in runs])
+    try:
+        write_text(html, page)
+    except OSError as error:
+        raise EnvironmentFault(f"{html} cannot be written: {error.strerror}") from error
+    tell(f"{html}: {len(page.encode()) / 1e6:.1f} MB; it opens offline")

@@ -30,11 +30,20 @@ class Row:
     failure: FailureClass | None
     message: str
     tail: str
+    values: Mapping[str, Any]
+    """As proposed: PRL → index of the choice or number, inactive ones among them."""
+    attempt: int
+    started: float
+    ended: float | None
+    minimised: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A search, its jobs by score, best first. `best` is a job's name, `folder` the run's."""
+    """A search, its jobs by score, best first. `best` is a job's name, `folder` the run's.
+
+    Times are seconds since the epoch; `ended` and `seconds` are None while there is no end.
+    """
 
     run_id: str
     state: RunState
@@ -44,6 +53,31 @@ class Report:
     rows: tuple[Row, ...]
     dropped: int
     seconds: float | None
+    proposed: int
+    controller: str
+    began: float | None
+    ended: float | None
+
+    @property
+    def winner(self) -> Row | None:
+        """The row of the best job."""
+        return next((row for row in self.rows if row.name == self.best), None)
+
+    @property
+    def metric(self) -> str:
+        """The key metric's name, as the first job that has one tells it."""
+        return next((row.metric for row in self.rows if row.metric), "score")
+
+    @property
+    def minimised(self) -> bool:
+        """Whether less is better."""
+        return any(row.minimised for row in self.rows)
+
+    @property
+    def scored(self) -> tuple[Row, ...]:
+        """The jobs that may have won: trained to their end, or pruned, with a score."""
+        ended = (JobState.FINISHED, JobState.PRUNED)
+        return tuple(row for row in self.rows if row.score is not None and row.state in ended)
 
 
 def summarise(
@@ -54,7 +88,10 @@ def summarise(
     state: RunState,
     reason: str = "",
     dropped: int = 0,
-    seconds: float | None = None,
+    proposed: int = 0,
+    controller: str = "",
+    began: float | None = None,
+    ended: float | None = None,
 ) -> Report:
     """The report of a run. Only the folders are looked up on disk; the rest is the journal's.
 
@@ -78,6 +115,11 @@ def summarise(
             failure=job.failure,
             message=job.message,
             tail=job.tail,
+            values=job.values,
+            attempt=job.attempt,
+            started=job.started,
+            ended=job.ended,
+            minimised=job.minimised,
         )
         for job in sorted(known, key=lambda job: (job.score is None, -(job.score or 0.0)))
     ]
@@ -89,29 +131,9 @@ def summarise(
         folder=run_root,
         rows=tuple(rows),
         dropped=dropped,
-        seconds=seconds,
+        seconds=None if began is None or ended is None else ended - began,
+        proposed=max(proposed, len(known)),
+        controller=controller,
+        began=began,
+        ended=ended,
     )
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """The report for a script: strict JSON, a missing score or folder is null."""
-    return {
-        "run_id": report.run_id,
-        "state": str(report.state),
-        "best": report.best,
-        "jobs": [
-            {
-                "name": row.name,
-                "state": str(row.state),
-                "score": row.score,
-                "parameters": dict(row.parameters),
-                "folder": None if row.folder is None else str(row.folder),
-                "seconds": row.seconds,
-                "worker": row.worker,
-                "gpus": list(row.gpus),
-                "failure": None if row.failure is None else str(row.failure),
-                "message": row.message,
-            }
-            for row in report.rows
-        ],
-    }

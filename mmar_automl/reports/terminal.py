@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from mmar_automl.defs import JobState, RunState
+from mmar_automl.reports import evidence
 from mmar_automl.reports.summary import Report, Row
+from mmar_automl.reports.words import duration
 
 _COLOURS = {
     JobState.FINISHED: "green",
@@ -28,7 +30,7 @@ _COLOURS = {
 
 def print_report(report: Report, console: Console) -> None:
     """Jobs by score with their parameters, then what failed and why."""
-    metric = next((row.metric for row in report.rows if row.metric), "score")
+    metric = report.metric
     table = _table(report, metric, apart=True)
     unbounded = console.options.update(max_width=10_000)
     if Measurement.get(console, unbounded, table).minimum > console.width:
@@ -36,9 +38,40 @@ def print_report(report: Report, console: Console) -> None:
     console.print(table)
     console.print(f"folders: {escape(_short(report.folder))}{os.sep}")
     console.print(_verdict(report, metric))
+    line = evidence.in_a_line(evidence.weigh(report))
+    if line:
+        console.print(line)
     for row in report.rows:
         if row.state in (JobState.FAILED, JobState.FINISHED_NO_SCORE):
             _explain(row, console)
+
+
+def print_comparison(reports: Sequence[Report], console: Console) -> None:
+    """Several searches side by side, a line each, and what their winners' values are."""
+    table = Table(header_style="bold")
+    for title in ("run", "state", "jobs", "failed", "best", "at epoch", "took", "winner"):
+        table.add_column(title, overflow="fold")
+    for report in reports:
+        winner = report.winner
+        table.add_row(
+            escape(report.run_id),
+            str(report.state),
+            str(len(report.rows)),
+            str(sum(row.state is JobState.FAILED for row in report.rows)),
+            "–" if winner is None else f"{winner.score:.4f}",
+            "–" if winner is None or winner.epoch is None else str(winner.epoch),
+            "–" if report.seconds is None else duration(report.seconds),
+            "–" if winner is None else escape(f"{winner.name}: {_values(winner.parameters)}"),
+        )
+    console.print(table)
+    metrics = {(report.metric, report.minimised) for report in reports if report.winner}
+    if len(metrics) > 1:
+        names = ", ".join(sorted(name for name, _ in metrics))
+        console.print(f"These are different metrics: {escape(names)}.", style="yellow")
+    for report in reports:
+        line = evidence.in_a_line(evidence.weigh(report))
+        if line:
+            console.print(escape(f"{report.run_id}: {line}"))
 
 
 def _table(report: Report, metric: str, *, apart: bool) -> Table:

@@ -51,12 +51,23 @@ def apply(
             body = at(concrete, item.component)
             _assign(body, item.arg, copy.deepcopy(published[item.alias]), in_component=True)
     if remove_search:
-        for path in ((), *(component.path for component in components)):
-            body = at(concrete, path)
-            for key in SEARCH_KEYS:
-                body.pop(key, None)
-        concrete.pop("lr_search", None)
+        _remove_search(concrete)
     return concrete
+
+
+def without_search(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a config without its search sections, all values as they stand."""
+    bare = copy.deepcopy(dict(config))
+    _remove_search(bare)
+    return bare
+
+
+def _remove_search(config: dict[str, Any]) -> None:
+    for path in ((), *(component.path for component in find_components(config))):
+        body = at(config, path)
+        for key in SEARCH_KEYS:
+            body.pop(key, None)
+    config.pop("lr_search", None)
 
 
 def _assign(body: dict[str, Any], arg: Arg, value: Json, *, in_component: bool) -> None:

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from mmar_automl.defs import FailureClass, Job, JobState, RunState
-from mmar_automl.reports.summary import Report, summarise, to_json
+from mmar_automl.reports.summary import Report, summarise
+from mmar_automl.reports.tabular import to_json
 from mmar_automl.reports.terminal import print_report
 
 
