@@ -53,7 +53,7 @@ def read_record(found: Run, now: float) -> Record:
             **_config_facts(base, automl),
             **_training_facts(jobs.values()),
         },
-        tensorboard=any(map(_has_events, jobs.values())),
+        tensorboard=has_events(jobs.values()),
         notes=notes,
     )
 
@@ -85,7 +85,7 @@ def changes_of(
             data = read_json(file).data
             trained = without_search(data) if isinstance(data, dict) else None
         except (OSError, UnreadableJson) as error:
-            notes.append(f"{row.name}/config/{file.name} cannot be read: {error}")
+            notes.append(f"{row.name}/config/{file.name} cannot be read: {_why(error)}")
     if trained is None and space is not None:
         try:
             trained = apply(base, SearchResult(space, row.values))
@@ -99,9 +99,14 @@ def _config(found: Run, name: str, notes: list[str]) -> dict[str, Any] | None:
     try:
         data = read_json(file).data
     except (OSError, UnreadableJson) as error:
-        notes.append(f"{file.parent.name}/{name} of the run cannot be read: {error}")
+        notes.append(f"{file.parent.name}/{name} of the run cannot be read: {_why(error)}")
         return None
     return data if isinstance(data, dict) else None
+
+
+def _why(error: OSError | UnreadableJson) -> str:
+    """Without a path: a page is made to be passed on."""
+    return str(error.strerror if isinstance(error, OSError) else error)
 
 
 def _curve(job: MmarLayout) -> list[Point]:
@@ -178,8 +183,13 @@ def _training_facts(jobs: Iterable[MmarLayout]) -> dict[str, str]:
     return facts
 
 
+def has_events(jobs: Iterable[MmarLayout]) -> bool:
+    """Whether TensorBoard has anything to show of any job."""
+    return any(map(_has_events, jobs))
+
+
 def _has_events(job: MmarLayout) -> bool:
-    """Whether TensorBoard has anything to show of a job; two folders deep is where it lies."""
+    """Of one job: in its folder, in `models/`, or one folder below these."""
     folders = [job.root, job.models]
     for folder in list(folders):
         folders += _inside(folder)

@@ -172,7 +172,7 @@ def learning_curves(record: Record) -> Chart | None:
                 "y": ys,
                 "text": texts,
                 "hovertemplate": "%{text}: %{y:.4f} at epoch %{x}<extra></extra>",
-                "opacity": max(0.25, min(0.8, 20 / len(rows))),
+                "opacity": max(0.3, min(0.8, 20 / len(rows))),
                 "line": {
                     "color": LOOKS[state][0],
                     "width": 1.2,
@@ -237,7 +237,12 @@ def timeline(record: Record) -> Chart | None:
                     "hovertemplate": "%{text}<extra></extra>",
                     "marker": {
                         "color": colour,
-                        "pattern": {"shape": shape, "solidity": 0.25, "size": 6},
+                        "pattern": {
+                            "shape": shape,
+                            "fillmode": "overlay",
+                            "solidity": 0.3,
+                            "size": 6,
+                        },
                         "line": {"width": 0.5, "color": "#fff"},
                     },
                 }
@@ -252,7 +257,11 @@ def timeline(record: Record) -> Chart | None:
             "barmode": "overlay",
             "bargap": 0.35,
             "xaxis": {"title": {"text": f"{unit} since the start"}, "rangemode": "tozero"},
-            "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},
+            "yaxis": {
+                "autorange": "reversed",
+                "type": "category",
+                "categoryarray": [safe(worker.name) for worker in workers],
+            },
         },
         words=f"{len(workers)} workers; empty stretches are idle, {share:.1%} of their time",
         height=150 + 34 * len(workers),

@@ -42,7 +42,7 @@ def importance(found: Importance) -> Chart | None:
             {
                 "type": "bar",
                 "orientation": "h",
-                "y": [safe(share.name, 44) for share in shares],
+                "y": [safe(share.name, 30) for share in shares],
                 "x": [round(share.share, 4) for share in shares],
                 "text": [f"{share.share:.0%} of {share.jobs} jobs' variance" for share in shares],
                 "textposition": "none",
@@ -63,6 +63,8 @@ def importance(found: Importance) -> Chart | None:
             "xaxis": {
                 "title": {"text": "share of the score's variance"},
                 "tickformat": ".0%",
+                "nticks": 6,
+                "tickangle": 0,
                 "rangemode": "tozero",
             },
             "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},

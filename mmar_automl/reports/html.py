@@ -125,7 +125,9 @@ def _run(id_: str, record: Record) -> dict[str, Any]:
         "over_time": charts.over_time(record),
         "curves": charts.learning_curves(record),
         "deleted": any(row.folder is None for row in report.rows),
-        "tensorboard": f"tensorboard --logdir {report.folder.name}" if record.tensorboard else "",
+        "tensorboard": f"tensorboard --logdir automl/{report.folder.name}"
+        if record.tensorboard
+        else "",
         "importance": charts_parameters.importance(weighed),
         "importance_note": weighed.note,
         "parallel": charts_parameters.parallel(report, axes),

@@ -40,7 +40,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_verdict(report, metric))
     line = evidence.in_a_line(evidence.weigh(report))
     if line:
-        console.print(line)
+        console.print(line, soft_wrap=True)
     for row in report.rows:
         if row.state in (JobState.FAILED, JobState.FINISHED_NO_SCORE):
             _explain(row, console)
@@ -71,7 +71,7 @@ def print_comparison(reports: Sequence[Report], console: Console) -> None:
     for report in reports:
         line = evidence.in_a_line(evidence.weigh(report))
         if line:
-            console.print(escape(f"{report.run_id}: {line}"))
+            console.print(escape(f"{report.run_id}: {line}"), soft_wrap=True)
 
 
 def _table(report: Report, metric: str, *, apart: bool) -> Table:

@@ -9,9 +9,10 @@
   };
   const layout = (chart, narrow) => {
     const grid = "rgba(128,134,145,.22)";
-    const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
+    const axis = { exponentformat: "power", gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
+    for (const mark of chart.layout.annotations || []) Object.assign(mark, { bgcolor: style("--card"), opacity: 0.85 });
     return merged(chart.layout, {
-      font: { family: style("font-family") || "system-ui, sans-serif", size: 13, color: style("--ink") },
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: style("--ink") },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: narrow ? 46 : 60, r: 12, t: 34, b: 46 },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: narrow ? 11 : 13 } },
@@ -31,7 +32,7 @@
   };
   const all = places.slice();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((place) => {
-    if (place.data) Plotly.relayout(place, { "font.color": style("--ink") });
+    if (place.data) draw(place);
   }));
   for (const table of document.querySelectorAll(".sortable")) {
     const heads = [...table.tHead.rows[0].cells];
