@@ -11,8 +11,10 @@
     const grid = "rgba(128,134,145,.22)";
     const axis = { exponentformat: "power", gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
     for (const mark of chart.layout.annotations || []) Object.assign(mark, { bgcolor: style("--card"), opacity: 0.85 });
-    return merged(chart.layout, {
-      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: style("--ink") },
+    return merged(narrow && (chart.layout.xaxis || {}).tickformat
+      ? { ...chart.layout, xaxis: { ...chart.layout.xaxis, nticks: 3, title: { text: "share of variance" } } }
+      : chart.layout, {
+      font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 13, color: style("--ink") },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: narrow ? 46 : 60, r: 12, t: 34, b: 46 },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: narrow ? 11 : 13 } },
