@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import abc
 
-from mmar_automl.defs import Context, FailureClass, JobState, Recommendation, SearchSpace
+from mmar_automl.defs import Context, FailureClass, JobState, Recommendation, Score, SearchSpace
 
 
 class JobFailed(Exception):
     """Raised by `execute` when the job gave no score because it did not end well.
 
-    `state` is FAILED, INTERRUPTED or PRUNED; `failure` says how it failed, `exit_status` is the
-    process's (negative for a signal), `tail` the last telling lines of its log.
+    `state` is FAILED, INTERRUPTED, PRUNED or PAUSED; `failure` says how it failed, `exit_status` is
+    the process's (negative for a signal), `tail` the last telling lines of its log, `score` the
+    best that it had before it was cut.
     """
 
     def __init__(
@@ -22,12 +23,14 @@ class JobFailed(Exception):
         failure: FailureClass | None = None,
         exit_status: int | None = None,
         tail: str = "",
+        score: Score | None = None,
     ) -> None:
         super().__init__(message)
         self.state = state
         self.failure = failure
         self.exit_status = exit_status
         self.tail = tail
+        self.score = score
 
 
 class Executor(abc.ABC):
@@ -48,7 +51,14 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def abort(self, ctx: Context) -> None:
-        """End the job of this context now; `execute` then returns or raises."""
+        """End the job of this context now; `execute` then returns or raises.
+
+        A pruner may be behind it: CUT is then set, and the job is to keep what it has, since one
+        that is paused may be executed again, with LEFT_OVER set.
+        """
+
+    def give_up(self, ctx: Context) -> None:
+        """A paused job will not be executed again; OUTCOME says what it is now. Main thread."""
 
     def shutdown(self, ctx: Context) -> None:
         """Release what is held; called once, after the last job."""

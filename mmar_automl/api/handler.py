@@ -9,8 +9,8 @@ class Handler:
     """Override any subset. Calls are serialised; one that raises costs nobody anything.
 
     A handler that raises in `startup` ends the search before any job. `end_job` is called for
-    every `start_job`, also for jobs that crashed or were stopped. `shutdown` runs in reverse
-    order of the handlers.
+    every `start_job`, also for jobs that crashed or were stopped; between the two a job may be
+    paused and go on any number of times. `shutdown` runs in reverse order of the handlers.
     """
 
     def startup(self, ctx: Context) -> None:
@@ -28,8 +28,17 @@ class Handler:
     def start_job(self, ctx: Context) -> None:
         """JOB_NAME, GPUS, RECOMMENDATION and CONCRETE_SEARCH_VALUE are set. Job thread."""
 
+    def pause_job(self, ctx: Context) -> None:
+        """A pruner has paused the job; OUTCOME holds its best so far. Job thread."""
+
+    def resume_job(self, ctx: Context) -> None:
+        """A paused job goes on, maybe on another worker. Job thread."""
+
     def end_job(self, ctx: Context) -> None:
-        """SCORE and JOB_STATUS are set too, and OUTCOME with the whole truth. Job thread."""
+        """SCORE and JOB_STATUS are set too, and OUTCOME with the whole truth. Job thread.
+
+        Main thread for a job that was paused and ends as that, or as pruned.
+        """
 
     def round_ended(self, ctx: Context) -> None:
         """Every recommendation of one list that the controller gave has ended. Main thread."""

@@ -26,6 +26,8 @@ class ContextKey:
     # What ours add. OUTCOME is the honest form of SCORE and JOB_STATUS.
     ATTEMPT = "_attempt"
     AUTOML_ROOT = "_automlRoot"
+    CUT = "_cut"
+    """Why a job is being ended early: the state that it will have, and the reason."""
     HISTORY = "_history"
     JOB_MMAR_ROOT = "_jobMmarRoot"
     JOB_START_TIME = "_jobStartTime"
@@ -55,6 +57,7 @@ class Context:
         self._stop: tuple[str, str] | None = None
         self._on_stop: Callable[[str, str], None] | None = None
         self._on_trace: Callable[[str, str, bool], None] | None = None
+        self._on_progress: Callable[[str, int, float | None, int | None, bool], None] | None = None
 
     def get_prop(self, key: str, default: Any = None) -> Any:
         """The value of `key` here or in the nearest parent that has it."""
@@ -105,17 +108,41 @@ class Context:
         if root._on_trace is not None:
             root._on_trace(_name_of(issuer), msg, print_to_console)
 
+    def wants_progress(self) -> bool:
+        """Whether anybody listens to `report_progress`."""
+        return self._root()._on_progress is not None
+
+    def report_progress(
+        self,
+        epoch: int,
+        score: float | None,
+        max_epochs: int | None = None,
+        *,
+        minimised: bool = False,
+    ) -> None:
+        """Say how the job of this context is doing: its score at an epoch, higher is better.
+
+        For executors. A pruner may then have the job ended, by `Executor.abort`.
+        """
+        listener = self._root()._on_progress
+        if listener is not None:
+            name = str(self.get_prop(ContextKey.JOB_NAME))
+            listener(name, epoch, score, max_epochs, minimised)
+
     def connect(
         self,
         *,
         on_stop: Callable[[str, str], None] | None = None,
         on_trace: Callable[[str, str, bool], None] | None = None,
+        on_progress: Callable[[str, int, float | None, int | None, bool], None] | None = None,
     ) -> None:
         """Wire the outermost context to whoever listens; called once, where the run is built."""
         if on_stop is not None:
             self._on_stop = on_stop
         if on_trace is not None:
             self._on_trace = on_trace
+        if on_progress is not None:
+            self._on_progress = on_progress
 
     def _root(self) -> Context:
         return self if self._parent is None else self._parent._root()

@@ -22,6 +22,7 @@ from mmar_automl.defs import (
     Value,
 )
 from mmar_automl.engine.events import Event, Proposal, RecommendationsMade
+from mmar_automl.engine.instructions import UpdateController
 from mmar_automl.engine.state import EngineState
 
 
@@ -48,6 +49,10 @@ class Dialogue:
         """What the controller proposes, told what came of a job."""
         return list(self._controller.refine_recommendation(self.outcome(job), ctx) or ())
 
+    def update(self, job: Job, ctx: Context) -> None:
+        """Tell the controller what became of a job that it knows as paused."""
+        self._controller.update_outcome(self.outcome(job), ctx)
+
     def outcome(self, job: Job) -> Outcome:
         """The outcome of a job, under the id that the controller gave it."""
         return Outcome(
@@ -59,6 +64,8 @@ class Dialogue:
             message=job.message,
             exit_status=job.exit_status,
             epoch=job.epoch,
+            trained=job.trained,
+            max_epochs=job.max_epochs,
             metric=job.metric,
             minimised=job.minimised,
             tail=job.tail,
@@ -72,6 +79,8 @@ class Dialogue:
         Returns what it proposes beyond what is in the journal, whose proposals stand even if the
         controller would propose others today.
         """
+        # What it heard of a job is what was true then: one that was paused has gone on since.
+        then = EngineState()
         self._resumed = True
         more = self._restore(history, state, ctx)
         return self._replay(history, state, ctx) if more is None else more
@@ -104,11 +113,14 @@ class Dialogue:
         more: list[Recommendation] = []
         told: set[str | None] = set()
         for event in history:
+            for instruction in then.handle(event):
+                if isinstance(instruction, UpdateController):
+                    self.update(instruction.job, ctx)
             if not isinstance(event, RecommendationsMade) or event.after in told:
                 continue
             told.add(event.after)
             after = event.after
-            made = self.initial(ctx) if after is None else self.tell(state.jobs[after], ctx)
+            made = self.initial(ctx) if after is None else self.tell(then.jobs[after], ctx)
             strangers = []
             for recommendation in made:
                 number = known.get(self._mark(recommendation.result.values))

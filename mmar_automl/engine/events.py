@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Union, get_args
 
+from mmar_automl.api import Verdict
 from mmar_automl.defs import FailureClass, JobState, RunState
 
 
@@ -87,8 +88,48 @@ class JobRetried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobReported:
+    """A running job validated, and the pruner has said what is to become of it.
+
+    One event for both: a resumed pruner is told exactly what it was told before, and what it
+    decided then stands. `promote` are paused jobs that go on.
+    """
+
+    job: str
+    epoch: int
+    score: float | None
+    max_epochs: int | None = None
+    minimised: bool = False
+    verdict: Verdict = Verdict.GO_ON
+    reason: str = ""
+    promote: tuple[str, ...] = ()
+    time: float
+
+    @property
+    def durable(self) -> bool:
+        """A decision is on disk before it has effects; a mere report need not be."""
+        return self.verdict is not Verdict.GO_ON or bool(self.promote)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PausedSettled:
+    """Nothing else runs or waits: these paused jobs go on; if there are none, all are pruned.
+
+    `asked`: the pruner was; not where the search is being stopped.
+    """
+
+    durable: ClassVar[bool] = True
+    promoted: tuple[str, ...]
+    asked: bool
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobEnded:
-    """A job came to its end, whatever end. On disk before any handler hears of it."""
+    """A job came off its worker: to its end, whatever end, or paused.
+
+    On disk before any handler hears of it.
+    """
 
     durable: ClassVar[bool] = True
     job: str
@@ -164,7 +205,9 @@ Event = Union[
     RecommendationsMade,
     JobAssigned,
     JobRetried,
+    JobReported,
     JobEnded,
+    PausedSettled,
     WorkerFreed,
     WorkerSuspended,
     WorkerResumed,
@@ -177,6 +220,7 @@ _ENUMS: dict[tuple[str, str], type[Any]] = {
     ("JobEnded", "state"): JobState,
     ("JobEnded", "failure"): FailureClass,
     ("JobRetried", "failure"): FailureClass,
+    ("JobReported", "verdict"): Verdict,
     ("StopRequested", "state"): RunState,
     ("RunEnded", "state"): RunState,
 }
@@ -200,6 +244,9 @@ def from_json(raw: Mapping[str, Any]) -> Event:
         fields["workers"] = tuple((worker, tuple(gpus)) for worker, gpus in fields["workers"])
     if name == "RecommendationsMade":
         fields["proposals"] = tuple(Proposal(**proposal) for proposal in fields["proposals"])
+    for key in ("promote", "promoted"):
+        if key in fields:
+            fields[key] = tuple(fields[key])
     try:
         event: Event = _KINDS[name](**fields)
     except TypeError as error:

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from mmar_automl.defs import (
     finite,
 )
 from mmar_automl.engine.events import JobEnded, JobRetried, WorkerFreed
+from mmar_automl.engine.instructions import Cut
 from mmar_automl.engine.notify import Notifier
 
 
@@ -61,10 +62,16 @@ class JobThreads:
         self._retries = retries
         self._report = report
         self._contexts: dict[str, Context] = {}
+        self._open: set[str] = set()
         self._why: dict[str, str] = {}
 
-    def expect(self, job: Job, recommendation: Recommendation, main: Context) -> None:
-        """Make a job known before its thread starts, so that an abort finds it from the first."""
+    def expect(
+        self, job: Job, recommendation: Recommendation, main: Context, cut: Cut | None = None
+    ) -> None:
+        """Make a job known before its thread starts, so that an abort finds it from the first.
+
+        `cut`: it is only started to be ended, as was decided already.
+        """
         ctx = Context(parent=main)
         ctx.set_prop(ContextKey.JOB_NAME, job.name)
         ctx.set_prop(ContextKey.JOB_START_TIME, job.started)
@@ -75,6 +82,8 @@ class JobThreads:
         ctx.set_prop(ContextKey.RECOMMENDATION, recommendation)
         ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
         ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
+        if cut is not None:
+            ctx.set_prop(ContextKey.CUT, (cut.state, cut.reason))
         self._contexts[job.name] = ctx
 
     def start(self, job: Job, recommendation: Recommendation) -> None:
@@ -93,9 +102,47 @@ class JobThreads:
             except Exception as error:
                 self._report(f"{job} could not be ended: {error}")
 
+    def cut(self, job: str, cut: Cut) -> None:
+        """Have the executor end a running job that is pruned or paused."""
+        ctx = self._contexts.get(job)
+        if ctx is not None:
+            ctx.set_prop(ContextKey.CUT, (cut.state, cut.reason))
+            self.abort(job)
+
+    def give_up(self, job: Job, recommendation: Recommendation, main: Context) -> None:
+        """Tell the executor and the handlers of a job that was paused and will not go on."""
+        if job.name not in self._contexts:
+            self.expect(job, recommendation, main)
+        ctx = self._contexts.pop(job.name)
+        self._set_outcome(job.name, ctx)
+        try:
+            self._executor.give_up(ctx)
+        except Exception as error:
+            self._report(f"{type(self._executor).__name__} raised in give_up: {error}")
+        self._open.discard(job.name)
+        self._notifier.emit("end_job", ctx)
+
+    def close(self, paused: Iterable[str]) -> None:
+        """The search ends with these paused: the handlers hear of an end for every start."""
+        for name in paused:
+            if name in self._open:
+                ctx = self._contexts.pop(name)
+                self._set_outcome(name, ctx)
+                self._open.discard(name)
+                self._notifier.emit("end_job", ctx)
+
+    def _set_outcome(self, job: str, ctx: Context) -> JobState:
+        outcome = self._outcome_of(job)
+        ctx.set_prop(ContextKey.OUTCOME, outcome)
+        ctx.set_prop(ContextKey.SCORE, outcome.score)
+        ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
+        ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
+        return outcome.state
+
     def _run(self, job: Job, recommendation: Recommendation, ctx: Context) -> None:
         try:
-            self._notifier.emit("start_job", ctx)
+            self._notifier.emit("resume_job" if job.name in self._open else "start_job", ctx)
+            self._open.add(job.name)
             event = self._attempts(job, recommendation, ctx)
         except BaseException as error:
             event = self._broken(job, error)
@@ -103,14 +150,13 @@ class JobThreads:
         self._inbox.put(Ended(event, recorded))
         recorded.wait()
         try:
-            outcome = self._outcome_of(job.name)
-            ctx.set_prop(ContextKey.OUTCOME, outcome)
-            ctx.set_prop(ContextKey.SCORE, outcome.score)
-            ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
-            ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
-            self._notifier.emit("end_job", ctx)
+            if self._set_outcome(job.name, ctx) is JobState.PAUSED:
+                self._notifier.emit("pause_job", ctx)
+            else:
+                self._open.discard(job.name)
+                self._contexts.pop(job.name, None)
+                self._notifier.emit("end_job", ctx)
         finally:
-            self._contexts.pop(job.name, None)
             self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
 
     def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
@@ -134,6 +180,9 @@ class JobThreads:
         try:
             returned = self._executor.execute(recommendation, ctx)
         except JobFailed as failed:
+            cut = ctx.get_prop(ContextKey.CUT)
+            if cut is not None and failed.state is not JobState.FAILED:
+                return self._cut(job, cut, failed.score, failed.exit_status)
             why = self._why.pop(job.name, "") if failed.state is JobState.INTERRUPTED else ""
             return JobEnded(
                 job=job.name,
@@ -148,6 +197,10 @@ class JobThreads:
             # Also SystemExit from a user's executor: a worker must not be lost to it.
             return self._broken(job, error)
         score = returned if isinstance(returned, Score) else Score(value=finite(returned))
+        cut = ctx.get_prop(ContextKey.CUT)
+        if cut is not None:
+            # Whether it came to its own end or was quick to obey, nobody can tell.
+            return self._cut(job, cut, score, 0)
         value = finite(score.value)
         complaint = score.complaint or f"the executor returned {returned!r}, not a finite number"
         return JobEnded(
@@ -159,6 +212,23 @@ class JobThreads:
             minimised=score.minimised,
             exit_status=0,
             message="" if value is not None else complaint,
+            time=time.time(),
+        )
+
+    @staticmethod
+    def _cut(
+        job: Job, cut: tuple[JobState, str], score: Score | None, exit_status: int | None
+    ) -> JobEnded:
+        had = score or Score(value=None)
+        return JobEnded(
+            job=job.name,
+            state=cut[0],
+            score=finite(had.value),
+            epoch=had.epoch,
+            metric=had.metric,
+            minimised=had.minimised,
+            exit_status=exit_status,
+            message=cut[1],
             time=time.time(),
         )
 

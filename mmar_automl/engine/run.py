@@ -21,7 +21,7 @@ from typing import Any, Union
 import psutil
 
 from mmar_automl import __version__
-from mmar_automl.api import Controller, Executor, Handler, Scheduler, Worker
+from mmar_automl.api import Controller, Executor, Handler, Pruner, Scheduler, Worker
 from mmar_automl.defs import (
     Context,
     ContextKey,
@@ -51,17 +51,22 @@ from mmar_automl.engine.events import (
 )
 from mmar_automl.engine.instructions import (
     AbortJobs,
+    CutJob,
     EndRound,
     EndRun,
+    GiveUp,
     Instruction,
     Schedule,
+    SettlePaused,
     StartJob,
     TellController,
+    UpdateController,
 )
 from mmar_automl.engine.job_thread import Ended, JobThreads
 from mmar_automl.engine.journal import Journal
-from mmar_automl.engine.limits import Limits, hopeless
+from mmar_automl.engine.limits import Limits, Plateau, hopeless, reached
 from mmar_automl.engine.notify import Notifier
+from mmar_automl.engine.pruning import Pruning
 from mmar_automl.engine.state import EngineState, replay
 from mmar_automl.errors import EnvironmentFault
 
@@ -86,7 +91,18 @@ class _Call:
     answer: queue.SimpleQueue[Any]
 
 
-_Message = Union[_Picked, _Call, Ended, JobRetried, WorkerFreed, StopRequested]
+@dataclass(frozen=True)
+class _Validated:
+    """How a running job is doing, from its executor."""
+
+    job: str
+    epoch: int
+    score: float | None
+    max_epochs: int | None
+    minimised: bool
+
+
+_Message = Union[_Picked, _Call, _Validated, Ended, JobRetried, WorkerFreed, StopRequested]
 
 
 class Engine:
@@ -104,6 +120,7 @@ class Engine:
         journal: Journal,
         report: Callable[[str], None],
         limits: Limits | None = None,
+        pruner: Pruner | None = None,
         history: Sequence[Event] = (),
     ) -> None:
         self._run_id = run_id
@@ -118,6 +135,8 @@ class Engine:
         self._history = history
         self._state = replay(history)
         self._dialogue = Dialogue(controller)
+        self._pruning = Pruning(pruner, report)
+        self._plateau = Plateau(self._limits, history)
         self._main = Context()
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Schedule | StartJob | None] = queue.SimpleQueue()
@@ -173,6 +192,11 @@ class Engine:
             raise error
         return result
 
+    def _validated(
+        self, job: str, epoch: int, score: float | None, max_epochs: int | None, minimised: bool
+    ) -> None:
+        self._inbox.put(_Validated(job, epoch, score, max_epochs, minimised))
+
     def suspend(self, worker: str) -> None:
         """Let a worker finish its job and give it no other. Raises `KeyError`."""
         self._set_suspended(worker, WorkerSuspended(worker=worker, time=time.time()))
@@ -222,7 +246,10 @@ class Engine:
         more = self._recall()
         if self._history and not more and self._is_over():
             return self._outcome_now(RunState.FINISHED, "nothing is left to do")
-        ctx.connect(on_stop=self.ask_to_stop)
+        ctx.connect(
+            on_stop=self.ask_to_stop,
+            on_progress=self._validated if self._pruning.listens else None,
+        )
         begun = self._record(self._run_resumed() if self._history else self._run_started())
         ctx.set_prop(ContextKey.RUN_TOKEN, self._state.token)
         try:
@@ -257,6 +284,7 @@ class Engine:
             return []
         self._meet(self._executor.determine_search_space(self._main))
         more = self._dialogue.recall(self._history, self._state, self._main)
+        self._pruning.recall(self._history)
         self._main.forget_stop()
         return more
 
@@ -333,6 +361,8 @@ class Engine:
             except Exception as error:
                 # The asker's mistake is the asker's to hear.
                 message.answer.put((None, error))
+        elif isinstance(message, _Validated):
+            self._heard(message)
         elif isinstance(message, Ended):
             # One that was given up as hung may still come to its end.
             if self._state.jobs[message.event.job].state is JobState.RUNNING:
@@ -344,6 +374,19 @@ class Engine:
                 self._take(message)
         else:
             self._take(message)
+
+    def _heard(self, message: _Validated) -> None:
+        event = self._pruning.heard(
+            self._state,
+            message.job,
+            message.epoch,
+            message.score,
+            message.max_epochs,
+            message.minimised,
+            time.time(),
+        )
+        if event is not None:
+            self._take(event)
 
     def _assign_one(self, recommendation_id: int, worker: str) -> None:
         self._take(
@@ -357,15 +400,16 @@ class Engine:
 
     def _judge(self, ended: JobEnded) -> None:
         """Whether this end of a job is the end of the search."""
-        limits = self._limits
-        target = limits.target_score
+        job, limits = self._state.jobs[ended.job], self._limits
+        self._pruning.ended(job)
+        enough = self._plateau.add(ended)
         if self._state.stop is not None:
             return
+        enough = reached(job, limits.target_score) or enough
         if ended.failure is FailureClass.DISK_FULL:
             self._stop("disk", f"{ended.job}: {ended.message}", state=RunState.FAILED, abort=True)
-        elif target is not None and ended.score is not None and ended.score >= target:
-            reason = f"{ended.job} reached the target score {target:g}"
-            self._stop("limits", reason, final=True)
+        elif enough:
+            self._stop("limits", enough, final=True)
         elif ended.state is JobState.FAILED:
             jobs = list(self._state.jobs.values())
             reason = hopeless(jobs, limits.max_consecutive_failures)
@@ -418,12 +462,23 @@ class Engine:
             if isinstance(instruction, StartJob):
                 job = instruction.job
                 known = self._dialogue.recommendations[job.recommendation_id]
-                self._jobs.expect(job, known, self._main)
+                self._jobs.expect(job, known, self._main, instruction.cut)
                 self._work.put(instruction)
+            elif isinstance(instruction, CutJob):
+                self._jobs.cut(instruction.job, instruction.cut)
             elif isinstance(instruction, Schedule):
                 self._work.put(instruction)
             elif isinstance(instruction, TellController):
                 self._tell(instruction.job)
+            elif isinstance(instruction, UpdateController):
+                self._update(instruction.job)
+            elif isinstance(instruction, SettlePaused):
+                self._take(self._pruning.settle(instruction.paused, instruction.ask, time.time()))
+            elif isinstance(instruction, GiveUp):
+                for job in instruction.jobs:
+                    known = self._dialogue.recommendations[job.recommendation_id]
+                    self._pruning.ended(job)
+                    self._jobs.give_up(job, known, self._main)
             elif isinstance(instruction, EndRound):
                 self._notifier.emit("round_ended", self._main)
             elif isinstance(instruction, AbortJobs):
@@ -437,6 +492,12 @@ class Engine:
         except (Exception, SystemExit) as error:
             self._take(_blame(type(self._controller).__name__, error))
             self._recommended([], job.name)
+
+    def _update(self, job: Job) -> None:
+        try:
+            self._dialogue.update(job, self._main)
+        except (Exception, SystemExit) as error:
+            self._take(_blame(type(self._controller).__name__, error))
 
     def _recommended(self, made: list[Recommendation], after: str | None) -> None:
         made = self._within_bounds(self._within_budget(made), after)
@@ -516,6 +577,7 @@ class Engine:
 
     def _finish(self, end: EndRun) -> RunOutcome:
         self._record(RunEnded(state=end.state, reason=end.reason, time=time.time()))
+        self._jobs.close(tuple(self._state.paused))
         self._main.set_prop(ContextKey.RUN_OUTCOME, self._outcome_now(end.state, end.reason))
         self._notifier.emit("end_automl", self._main)
         for component in (self._controller, self._executor):

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from mmar_automl.api import Verdict
 from mmar_automl.defs import Job, JobState, RunState, best_of
 from mmar_automl.engine.events import (
     Event,
     JobAssigned,
     JobEnded,
+    JobReported,
     JobRetried,
+    PausedSettled,
     Proposal,
     RecommendationsMade,
     RunEnded,
@@ -27,12 +30,17 @@ from mmar_automl.engine.events import (
 )
 from mmar_automl.engine.instructions import (
     AbortJobs,
+    Cut,
+    CutJob,
     EndRound,
     EndRun,
+    GiveUp,
     Instruction,
     Schedule,
+    SettlePaused,
     StartJob,
     TellController,
+    UpdateController,
 )
 
 
@@ -67,7 +75,15 @@ class EngineState:
         """Whether the controller has given its initial recommendations."""
         self._names: dict[int, str] = {}
         self._had: dict[str, int] = {}
-        self._told: set[str] = set()
+        self.paused: dict[str, None] = {}
+        """The paused jobs, the earliest first."""
+        self.cuts: dict[str, Cut] = {}
+        """The running jobs that are being pruned or paused."""
+        self._promoted: set[str] = set()
+        """Jobs that are to go on: paused, being paused, or waiting for a worker."""
+        self._reported: dict[str, tuple[float, int]] = {}
+        self._settling = False
+        self._told: dict[str, tuple[JobState, int | None]] = {}
         self._untold: set[str] = set()
         self._rounds: list[tuple[tuple[int, ...], set[int]]] = []
         self._scheduling = False
@@ -125,8 +141,12 @@ class EngineState:
             job = self.jobs[event.job]
             self.jobs[event.job] = replace(job, attempt=job.attempt + 1)
             return []
+        if isinstance(event, JobReported):
+            return self._job_reported(event)
         if isinstance(event, JobEnded):
             return self._job_ended(event)
+        if isinstance(event, PausedSettled):
+            return self._paused_settled(event)
         if isinstance(event, WorkerFreed):
             return self._worker_freed(event)
         if isinstance(event, (WorkerSuspended, WorkerResumed)):
@@ -148,7 +168,7 @@ class EngineState:
         self.process = event
         self.workers = {name: WorkerState(gpus) for name, gpus in event.workers}
         self.idle = list(self.workers)
-        self._scheduling = False
+        self._scheduling = self._settling = False
 
     def _run_resumed(self, event: RunResumed) -> list[Instruction]:
         """Jobs that had not ended go first, then what was queued, then what was dropped."""
@@ -159,7 +179,7 @@ class EngineState:
             if job.state in (JobState.RUNNING, JobState.INTERRUPTED):
                 self.jobs[job.name] = job.move(JobState.QUEUED)
                 again.append(job.recommendation_id)
-            elif job.state.ended and job.name not in self._told:
+            elif job.state is not JobState.QUEUED and job.name not in self._told:
                 self._untold.add(job.name)
         if self.stop is None or not self.stop.final:
             self.stop = None
@@ -169,14 +189,19 @@ class EngineState:
         for number in again:
             if not any(number in left for _, left in self._rounds):
                 self._rounds.append(((number,), {number}))
-        tell = [TellController(job) for job in self.jobs.values() if job.name in self._untold]
+        for name in [name for name in self.paused if name in self._promoted]:
+            self._promote(name)
+        jobs = list(self.jobs.values())
+        tell: list[Instruction] = [TellController(job) for job in jobs if job.name in self._untold]
+        tell += [update for job in jobs for update in self._update(job)]
         return [*tell, *self._next()]
 
     def _recommendations_made(self, event: RecommendationsMade) -> list[Instruction]:
         self.answered = True
         if event.after is not None:
-            self._told.add(event.after)
-            self._untold.discard(event.after)
+            job = self.jobs[event.after]
+            self._told.setdefault(job.name, (job.state, job.trained))
+            self._untold.discard(job.name)
         ids = tuple(proposal.id for proposal in event.proposals)
         for proposal in event.proposals:
             self.proposals[proposal.id] = proposal
@@ -202,7 +227,9 @@ class EngineState:
                 gpus=worker.gpus,
                 started=event.time,
                 ended=None,
+                earlier=(known.seconds or 0.0) if known.name in self._promoted else known.earlier,
             )
+            self._promoted.discard(known.name)
         else:
             self._had[event.worker] = self._had.get(event.worker, 0) + 1
             proposal = self.proposals[event.recommendation_id]
@@ -217,14 +244,56 @@ class EngineState:
             )
         self.jobs[job.name] = job
         self._names[job.recommendation_id] = job.name
-        return [StartJob(job)]
+        return [StartJob(job, self.cuts.get(job.name))]
+
+    def _job_reported(self, event: JobReported) -> list[Instruction]:
+        job = replace(
+            self.jobs[event.job],
+            trained=event.epoch,
+            max_epochs=event.max_epochs,
+            minimised=event.minimised,
+        )
+        self.jobs[job.name] = job
+        best = self._reported.get(job.name)
+        if event.score is not None and (best is None or event.score > best[0]):
+            self._reported[job.name] = (event.score, event.epoch)
+        for name in event.promote:
+            self._promote(name)
+        instructions: list[Instruction] = []
+        if event.verdict is not Verdict.GO_ON:
+            state = JobState.PRUNED if event.verdict is Verdict.STOP else JobState.PAUSED
+            cut = Cut(state, f"after epoch {event.epoch}: {event.reason}")
+            self.cuts[job.name] = cut
+            instructions.append(CutJob(job.name, cut))
+        return instructions + self._next()
+
+    def _promote(self, name: str) -> None:
+        """Have a paused job go on; one that is still being paused, once it is.
+
+        In a search that is being stopped it has no effect any more, unless that is resumed.
+        """
+        cut = self.cuts.get(name)
+        if name not in self.paused and (cut is None or cut.state is not JobState.PAUSED):
+            return
+        self._promoted.add(name)
+        if name in self.paused and self.stop is None:
+            del self.paused[name]
+            job = self.jobs[name] = self.jobs[name].move(JobState.QUEUED)
+            ahead = sum(number in self._names for number in self.queue)
+            self.queue.insert(ahead, job.recommendation_id)
 
     def _job_ended(self, event: JobEnded) -> list[Instruction]:
+        score, epoch = event.score, event.epoch
+        if score is None and event.state in (JobState.PRUNED, JobState.PAUSED):
+            score, epoch = self._reported.get(event.job, (None, None))
+        self.cuts.pop(event.job, None)
+        if event.state is JobState.PAUSED:
+            self.paused[event.job] = None
         self.jobs[event.job] = self.jobs[event.job].move(
             event.state,
             ended=event.time,
-            score=event.score,
-            epoch=event.epoch,
+            score=score,
+            epoch=epoch,
             metric=event.metric,
             minimised=event.minimised,
             failure=event.failure,
@@ -238,28 +307,72 @@ class EngineState:
         job = self.jobs[event.job]
         self.workers[job.worker].job = None
         self.idle.append(job.worker)
+        instructions = self._rounds_ended([job]) if job.state.ended else []
+        if self.stop is None or not self.stop.abort:
+            if job.name in self._told:
+                instructions += self._update(job)
+            else:
+                self._untold.add(job.name)
+                instructions.append(TellController(job))
+        if job.name in self._promoted:
+            self._promote(job.name)
+        return instructions + self._next()
+
+    def _rounds_ended(self, jobs: Iterable[Job]) -> list[Instruction]:
         instructions: list[Instruction] = []
+        gone = {job.recommendation_id for job in jobs}
         for ids, left in self._rounds:
-            left.discard(job.recommendation_id)
+            left -= gone
             if not left:
                 instructions.append(EndRound(ids))
         self._rounds = [item for item in self._rounds if item[1]]
-        if self.stop is None or not self.stop.abort:
-            self._untold.add(job.name)
-            instructions.append(TellController(job))
-        return instructions + self._next()
+        return instructions
+
+    def _update(self, job: Job) -> list[Instruction]:
+        """What the controller is to hear anew of a job that it has been told of as paused."""
+        now = (job.state, job.trained)
+        old = self._told.get(job.name)
+        settled = job.state.ended and job.state is not JobState.INTERRUPTED
+        if old is None or old == now or not (settled or job.state is JobState.PAUSED):
+            return []
+        self._told[job.name] = now
+        return [UpdateController(job)]
+
+    def _paused_settled(self, event: PausedSettled) -> list[Instruction]:
+        self._settling = False
+        for name in event.promoted:
+            self._promote(name)
+        if event.promoted:
+            return self._next()
+        gone = [self.jobs[name].move(JobState.PRUNED) for name in self.paused]
+        self.jobs.update((job.name, job) for job in gone)
+        self.paused.clear()
+        updates = [update for job in gone for update in self._update(job)]
+        return [GiveUp(tuple(gone)), *self._rounds_ended(gone), *updates, *self._next()]
 
     def _stop_requested(self, event: StopRequested) -> list[Instruction]:
-        self.dropped += self.queue
+        self.dropped += [number for number in self.queue if not self._hold_back(number)]
         self.queue = []
         # A signal that comes while the search is stopping makes the end quicker, not milder.
+        first = self.stop is None or not self.stop.abort
         if self.stop is None or event.abort:
             self.stop = event
         instructions: list[Instruction] = []
         if event.abort:
             self._untold.clear()
-            instructions.append(AbortJobs(tuple(job.name for job in self.running)))
+            # One that is being cut is saving already: to be told twice would end it at once.
+            jobs = [job.name for job in self.running if not (first and job.name in self.cuts)]
+            instructions.append(AbortJobs(tuple(jobs)))
         return instructions + self._next()
+
+    def _hold_back(self, recommendation_id: int) -> bool:
+        """Pause a promoted job again that no worker has taken yet, for a resume to promote."""
+        name = self._names.get(recommendation_id)
+        if name is None or name not in self._promoted:
+            return False
+        self.jobs[name] = self.jobs[name].move(JobState.PAUSED)
+        self.paused[name] = None
+        return True
 
     def _next(self) -> list[Instruction]:
         """Hand out work, or end the run if there is none left and none to come."""
@@ -271,6 +384,12 @@ class EngineState:
         waiting = not self.answered and self.stop is None
         if busy or self.queue or self._untold or waiting or self.ended is not None:
             return []
+        aborted = self.stop is not None and self.stop.abort
+        if self.paused and not aborted:
+            if self._settling:
+                return []
+            self._settling = True
+            return [SettlePaused(tuple(self.paused), ask=self.stop is None)]
         if self.stop is not None:
             return [EndRun(self.stop.state, self.stop.reason)]
         return [EndRun(RunState.FINISHED, "every recommendation has ended")]
