@@ -44,7 +44,8 @@ class Controller(abc.ABC):
         """Take up an interrupted search; called instead of `initial_recommendation`.
 
         `history` is what was proposed and what came of it, in the order in which it happened,
-        under the ids that the recommendations have from now on. Returns what to propose beyond
+        under the ids that the recommendations have from now on; a job that was paused may have
+        several outcomes, of which the last counts. Returns what to propose beyond
         it. The default returns None: then all calls of the interrupted search are made again,
         which is right for every controller whose proposals follow from what it is told.
         """

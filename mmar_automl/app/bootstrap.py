@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mmar_automl.api import Controller, Handler, Worker
+from mmar_automl.api import Controller, Handler, Pruner, Worker
 from mmar_automl.app.changes import keep_configs, refuse_changes
 from mmar_automl.app.check import Checked, Component
 from mmar_automl.defs import Context, ContextKey
@@ -44,6 +44,7 @@ class Search:
     run: RunLayout
     engine: Engine
     controller: Controller
+    pruner: Pruner | None
     context: Context
     lock: RunLock
 
@@ -93,6 +94,8 @@ def build(
     ]
     executor = parts.one("executor")
     scheduler = parts.one("scheduler")
+    pruners: list[Pruner] = parts.all("pruner")
+    pruner = pruners[0] if pruners else None
     history: list[Event] = []
     if resume is not None:
         run, lock = resume, _take_over(resume, report)
@@ -122,9 +125,10 @@ def build(
         journal=journal,
         report=report,
         limits=limits,
+        pruner=pruner,
         history=history,
     )
-    return Search(run.root.name, run, engine, controller, context, lock)
+    return Search(run.root.name, run, engine, controller, pruner, context, lock)
 
 
 def _trace(run: RunLayout, who: str, said: str, aloud: Callable[[str], None] | None) -> None:

@@ -24,6 +24,11 @@ BUILTINS: dict[str, dict[str, str]] = {
         "StatsHandler": "mmar_automl.handlers.stats:StatsHandler",
         "MMARStatsHandler": "mmar_automl.handlers.mmar_stats:MMARStatsHandler",
     },
+    "pruner": {
+        "AshaPruner": "mmar_automl.pruners.asha:AshaPruner",
+        "HyperbandPruner": "mmar_automl.pruners.hyperband:HyperbandPruner",
+        "MedianPruner": "mmar_automl.pruners.median:MedianPruner",
+    },
     "scheduler": {
         "FifoScheduler": "mmar_automl.engine.scheduler:FifoScheduler",
     },

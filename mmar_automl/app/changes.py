@@ -11,7 +11,7 @@ from mmar_automl.mmar.load import Mmar
 from mmar_automl.mmar.source import UnreadableJson, read_json
 from mmar_automl.mmar.write import write_json
 
-_OURS_TO_CHANGE = ("handlers", "scheduler")
+_OURS_TO_CHANGE = ("handlers", "scheduler", "limits")
 _BUDGETS = ("max_jobs", "max_rounds")
 
 

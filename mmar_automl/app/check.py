@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mmar_automl.api import Controller, Executor, Handler
+from mmar_automl.api import Controller, Executor, Handler, Pruner
 from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
 from mmar_automl.app.components import check_components
 from mmar_automl.app.precedence import check_overridden, check_validation_interval
@@ -30,6 +30,7 @@ BASES: dict[str, type[Any] | None] = {
     "controller": Controller,
     "executor": Executor,
     "handlers": Handler,
+    "pruner": Pruner,
     "scheduler": None,
 }
 DEFAULT_NAMES = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmar_automl.cli.console import err, out, print_problems, say, warn
-from mmar_automl.errors import BadInput, MmarAutomlError, NoUsableScore, Stopped
+from mmar_automl.errors import MmarAutomlError, NoUsableScore, Stopped
 
 if TYPE_CHECKING:
     from mmar_automl.app.check import Checked
@@ -98,6 +97,16 @@ def run(
     target_score: Annotated[
         float | None, typer.Option(help="Stop once a job reaches it.", show_default=False)
     ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Stop after so many jobs without an improvement.", show_default=False
+        ),
+    ] = None,
+    min_delta: Annotated[
+        float | None,
+        typer.Option(min=0, help="A gain of at most this is no improvement.", show_default=False),
+    ] = None,
     retries: Annotated[
         int, typer.Option(min=0, help="How often a job is tried again that was not at fault.")
     ] = 1,
@@ -144,26 +153,32 @@ def run(
     from mmar_automl.app.bootstrap import build, runs_root
     from mmar_automl.app.console import listen, serving
     from mmar_automl.app.disk import shortfall
+    from mmar_automl.app.limits import limits_of, seconds
     from mmar_automl.app.results import find_run
-    from mmar_automl.engine.limits import Limits
     from mmar_automl.executors.mmar import Patience
     from mmar_automl.search.describe import size
 
     admin_socket = listen(admin_port)
-    missing = shortfall(checked, runs_root(checked.mmar), max_jobs)
+    limits = limits_of(
+        checked.mmar.automl_config.data,
+        {
+            "max_jobs": max_jobs,
+            "max_time": seconds(max_time, "--max-time"),
+            "target_score": target_score,
+            "patience": patience,
+            "min_delta": min_delta,
+        },
+        retries=retries,
+        max_consecutive_failures=max_consecutive_failures,
+    )
+    missing = shortfall(checked, runs_root(checked.mmar), limits.max_jobs)
     if missing:
         warn(missing)
     search = build(
         checked,
         run_id=run_id,
         resume=find_run(root, run_id)[1] if resume else None,
-        limits=Limits(
-            max_time=seconds(max_time, "--max-time"),
-            max_jobs=max_jobs,
-            target_score=target_score,
-            retries=retries,
-            max_consecutive_failures=max_consecutive_failures,
-        ),
+        limits=limits,
         patience=Patience(
             job=seconds(job_timeout, "--job-timeout"),
             stall=seconds(stall_timeout, "--stall-timeout"),
@@ -177,6 +192,8 @@ def run(
     )
     say(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {size(checked.space)}")
     say(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
+    if search.pruner is not None:
+        say(search.pruner.describe())
     say(f"run {search.run_id}: {search.run.root}")
     try:
         with _signals(search.engine), serving(search, admin_socket, warn):
@@ -188,16 +205,6 @@ def run(
     _conclude(
         checked.mmar.layout, search.run, outcome, root, None if no_mlflow else tracking_uri or ""
     )
-
-
-def seconds(text: str | None, option: str) -> float | None:
-    """`90`, `90s`, `30m`, `12h`, `2d` in seconds; raises `BadInput`."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
-    if match is None:
-        raise BadInput(f"{option} {text}: not a time", "write 90, 30m, 12h or 2d")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def _tracking(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from mmar_automl.cli.console import say
-from mmar_automl.cli.run import seconds
 
 _EXAMPLES = "Examples:  mmar-automl stop sample_mmar  ·  mmar-automl stop sample_mmar run_b"
 
@@ -41,6 +40,7 @@ def stop(
     with -9, the jobs that outlived it are ended. Exit status 0 also if nothing runs; 4 if it is
     another user's or runs on another machine.
     """
+    from mmar_automl.app.limits import seconds
     from mmar_automl.app.results import find_runs
     from mmar_automl.app.status import how_to_resume, in_words, living_runs
     from mmar_automl.app.stop import stop as stop_run

@@ -25,6 +25,7 @@ class Entry:
     row: Array
     ended: bool = False
     void: bool = False
+    paused: bool = False
     score: float | None = None
 
 
@@ -37,6 +38,8 @@ class History:
         self._observed: list[Entry] = []
         self._marks: set[Mark] = set()
         self._waiting: set[int] = set()
+        self.revisions = 0
+        """How often a score that was heard already has been replaced."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -57,19 +60,33 @@ class History:
         """Note what came of a proposal; None for one that was not proposed here, or runs again.
 
         What an infrastructure fault, an interruption or a drop ended says nothing about the
-        configuration; any other end without a finite score is as bad as the worst.
+        configuration; any other end without a finite score is as bad as the worst. A paused job
+        counts with its best so far, until more of it is heard.
         """
         entry = self.entries.get(outcome.recommendation_id)
-        if entry is None or not outcome.state.ended or (entry.ended and not entry.void):
+        settled = outcome.state.ended or outcome.state is JobState.PAUSED
+        if entry is None or not settled or (entry.ended and not (entry.void or entry.paused)):
             return None
+        if entry.paused:
+            return self._revise(entry, outcome)
         self._waiting.discard(outcome.recommendation_id)
         entry.ended = True
+        entry.paused = outcome.state is JobState.PAUSED
         entry.score = outcome.value
         entry.void = outcome.state in (JobState.INTERRUPTED, JobState.DROPPED) or (
             outcome.failure is not None and not POLICIES[outcome.failure].observation
         )
         if not entry.void:
             self._observed.append(entry)
+        return entry
+
+    def _revise(self, entry: Entry, outcome: Outcome) -> Entry:
+        """A paused job has trained further; what ends by no fault of its own stays as it was."""
+        fault = outcome.failure is not None and not POLICIES[outcome.failure].observation
+        entry.paused = outcome.state is JobState.PAUSED
+        if not fault and outcome.state is not JobState.INTERRUPTED and entry.score != outcome.value:
+            entry.score = outcome.value
+            self.revisions += 1
         return entry
 
     @property

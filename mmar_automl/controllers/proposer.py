@@ -82,6 +82,10 @@ class Proposer(Controller, abc.ABC):
         self._hear(outcome)
         return self._topped_up(ctx)
 
+    def update_outcome(self, outcome: Outcome, ctx: Context) -> None:
+        """What became of a job that was paused."""
+        self._hear(outcome)
+
     def restore(
         self, history: Sequence[Union[Recommendation, Outcome]], ctx: Context
     ) -> list[Recommendation] | None:

@@ -114,6 +114,10 @@ class ReinforcementController(Controller):
         """The next job of the chain; or what keeps the workers busy."""
         return self._begun().refine_recommendation(outcome, ctx)
 
+    def update_outcome(self, outcome: Outcome, ctx: Context) -> None:
+        """What became of a job that was paused."""
+        self._begun().update_outcome(outcome, ctx)
+
     def restore(
         self, history: Sequence[Union[Recommendation, Outcome]], ctx: Context
     ) -> list[Recommendation] | None:

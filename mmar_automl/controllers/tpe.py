@@ -46,6 +46,7 @@ class Estimator:
         self._order = [*space.switches, *(p for p in space if p.key not in switches)]
         self._study: Any = None
         self._base = -1
+        self._revisions = 0
         self._told = 0
 
     def propose(self, number: int) -> dict[str, Value] | None:
@@ -71,7 +72,8 @@ class Estimator:
         """The study with every outcome in it."""
         entries = self._history.observed
         base = len(entries) // RENEWED_EVERY * RENEWED_EVERY
-        if base != self._base:
+        if base != self._base or self._revisions != self._history.revisions:
+            self._revisions = self._history.revisions
             self._study = self._optuna.create_study(
                 direction="maximize", pruner=self._optuna.pruners.NopPruner()
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-from mmar_automl.defs import Job, best_of, natural
+from mmar_automl.defs import Job, JobState, best_of, natural
 from mmar_automl.engine.console import Refused
 from mmar_automl.engine.state import EngineState, WorkerState
 
@@ -176,7 +176,7 @@ class Admin:
         ]
         lines = [] if self._keep is None else [f"Top MMARs to keep: {self._keep}"]
         lines.append(table(("START", "END", "ROOT", "SCORE", "WORKER"), rows))
-        running = sum(not job.state.ended for job in jobs)
+        running = sum(job.state in (JobState.QUEUED, JobState.RUNNING) for job in jobs)
         lines.append(f"{running} running, {len(jobs) - running - len(scored)} without a score")
         return "\n".join(lines)
 

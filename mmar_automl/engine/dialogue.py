@@ -79,24 +79,27 @@ class Dialogue:
         Returns what it proposes beyond what is in the journal, whose proposals stand even if the
         controller would propose others today.
         """
-        # What it heard of a job is what was true then: one that was paused has gone on since.
-        then = EngineState()
         self._resumed = True
-        more = self._restore(history, state, ctx)
+        more = self._restore(history, ctx)
         return self._replay(history, state, ctx) if more is None else more
 
-    def _restore(
-        self, history: Sequence[Event], state: EngineState, ctx: Context
-    ) -> list[Recommendation] | None:
+    def _restore(self, history: Sequence[Event], ctx: Context) -> list[Recommendation] | None:
         """Offer the history whole; None if the controller wants its calls made again."""
         items: list[Recommendation | Outcome] = []
         told: set[str | None] = set()
+        # What it heard of a job is what was true then: one that was paused has gone on since.
+        then = EngineState()
         for event in history:
+            items += [
+                self.outcome(instruction.job)
+                for instruction in then.handle(event)
+                if isinstance(instruction, UpdateController)
+            ]
             if not isinstance(event, RecommendationsMade) or event.after in told:
                 continue
             told.add(event.after)
             if event.after is not None:
-                items.append(self.outcome(state.jobs[event.after]))
+                items.append(self.outcome(then.jobs[event.after]))
             self._stand_in(event)
             items += [self.recommendations[proposal.id] for proposal in event.proposals]
         more = self._controller.restore(items, ctx)
@@ -112,6 +115,7 @@ class Dialogue:
         known = {self._mark(proposal.values): n for n, proposal in state.proposals.items()}
         more: list[Recommendation] = []
         told: set[str | None] = set()
+        then = EngineState()
         for event in history:
             for instruction in then.handle(event):
                 if isinstance(instruction, UpdateController):

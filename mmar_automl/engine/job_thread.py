@@ -166,6 +166,7 @@ class JobThreads:
             ended = self._execute(job, recommendation, ctx)
             failure = ended.failure if ended.state is JobState.FAILED else None
             may_retry = failure is not None and POLICIES[failure].retry
+            may_retry = may_retry and ctx.get_prop(ContextKey.CUT) is None
             if not may_retry or tried >= self._retries or self._stopping():
                 return ended
             tried += 1

@@ -17,6 +17,7 @@ from mmar_automl.defs import (
     ContextKey,
     FailureClass,
     JobState,
+    Outcome,
     Recommendation,
     Score,
     SearchSpace,
@@ -24,6 +25,7 @@ from mmar_automl.defs import (
 from mmar_automl.executors.command import round_command
 from mmar_automl.executors.failures import classify, log_end
 from mmar_automl.executors.local import LocalLauncher
+from mmar_automl.executors.watch import EVERY, ProgressWatch, max_epochs
 from mmar_automl.jobs import result
 from mmar_automl.jobs.prepare import prepare, prepare_again
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
@@ -87,14 +89,17 @@ class MMARExecutor(Executor):
         ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
         status: int | None = None
         cut_short: JobFailed | None = None
-        if ctx.get_prop(ContextKey.LEFT_OVER) and self._ended_meanwhile(job):
+        left_over = ctx.get_prop(ContextKey.LEFT_OVER)
+        if left_over and ctx.get_prop(ContextKey.CUT) is not None:
+            self._end_left_over(ctx, name, job)
+        elif left_over and self._ended_meanwhile(job):
             status = int(job.exit_status.read_text())
         else:
             handle = self._start(recommendation, ctx, job, record)
             try:
                 record.update(state="running", pid=handle.pid, process_started=handle.started)
                 _note(job, record)
-                status, cut_short = self._wait(handle, job)
+                status, cut_short = self._wait(handle, job, self._watch(job, ctx))
             except BaseException:
                 # Whatever went wrong, no training goes on that nobody waits for.
                 self._launcher.cancel(handle, 0.0)
@@ -103,19 +108,26 @@ class MMARExecutor(Executor):
         with self._lock:
             aborted = self._aborted.pop(name, 0)
             self._handles.pop(name, None)
-        if cut_short is None or aborted:
+        cut = ctx.get_prop(ContextKey.CUT)
+        over = left_over and cut is not None
+        if not over and (cut_short is None or aborted):
             cut_short = classify(status, log_end(job.log), stopped=bool(aborted))
-        score = result.read_stats(job)
-        self._conclude(job, record, status, score, cut_short)
+        stats = result.read_stats(job)
+        score = Score(
+            value=stats.metric_value,
+            epoch=stats.epoch,
+            metric=stats.metric,
+            complaint=stats.complaint,
+            minimised=stats.direction == "min",
+        )
+        if cut is not None and (cut_short is None or cut_short.state is not JobState.FAILED):
+            # It was told to end; what it had by then is its score.
+            state, reason = cut
+            cut_short = JobFailed(reason, state=state, exit_status=status, score=score)
+        self._conclude(job, record, status, stats, cut_short)
         if cut_short is not None:
             raise cut_short
-        return Score(
-            value=score.metric_value,
-            epoch=score.epoch,
-            metric=score.metric,
-            complaint=score.complaint,
-            minimised=score.direction == "min",
-        )
+        return score
 
     def abort(self, ctx: Context) -> None:
         """End the job's tree without blocking; asked a second time, at once."""
@@ -129,6 +141,16 @@ class MMARExecutor(Executor):
                 target=self._launcher.cancel, args=(handle, grace), name=f"cancel {name}"
             ).start()
 
+    def give_up(self, ctx: Context) -> None:
+        """Say in the job's folder that a paused job is pruned."""
+        name: str = ctx.get_prop(ContextKey.JOB_NAME)
+        job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
+        ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
+        outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
+        record = _read_record(job)
+        if record:
+            _note(job, {**record, "state": str(outcome.state)})
+
     def shutdown(self, ctx: Context) -> None:
         """Nobody is left: what still runs is ended, and what jobs left behind."""
         with self._lock:
@@ -137,6 +159,20 @@ class MMARExecutor(Executor):
             self._launcher.cancel(handle, 0.0)
         if isinstance(self._launcher, LocalLauncher):
             self._launcher.close()
+
+    @staticmethod
+    def _watch(job: MmarLayout, ctx: Context) -> ProgressWatch | None:
+        """Who tells a pruner how the job is doing, where there is one."""
+        if not ctx.wants_progress():
+            return None
+        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
+        return ProgressWatch(job, ctx, max_epochs(job, dict(mmar.job_overrides())))
+
+    def _end_left_over(self, ctx: Context, name: str, job: MmarLayout) -> None:
+        """End what still runs of a job that was to be cut when its search died."""
+        handle = self._adopt(name, f"{ctx.get_prop(ContextKey.RUN_TOKEN, job.root)}/{name}")
+        if handle is not None:
+            self._launcher.cancel(handle, self._patience.grace)
 
     def _start(
         self, recommendation: Recommendation, ctx: Context, job: MmarLayout, record: dict[str, Any]
@@ -185,16 +221,17 @@ class MMARExecutor(Executor):
 
     def _ended_meanwhile(self, job: MmarLayout) -> bool:
         """Whether the job of an earlier search process ended by itself, unseen."""
-        try:
-            record = json.loads(job.job.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
+        record = _read_record(job)
         return record.get("state") == "running" and _recorded(job) is not None
 
-    def _wait(self, handle: Handle, job: MmarLayout) -> tuple[int | None, JobFailed | None]:
+    def _wait(
+        self, handle: Handle, job: MmarLayout, watch: ProgressWatch | None
+    ) -> tuple[int | None, JobFailed | None]:
         """Wait for the process to end, or end it once patience does."""
         patience = self._patience
         while True:
+            if watch is not None:
+                watch.look()
             now = time.time()
             left = None if patience.job is None else handle.started + patience.job - now
             quiet = (
@@ -212,8 +249,12 @@ class MMARExecutor(Executor):
                 failure = FailureClass.TIMED_OUT if reached else FailureClass.STALLED
                 return None, JobFailed(said, failure=failure, tail=log_end(job.log))
             waits = [seconds for seconds in (left, quiet) if seconds is not None]
+            if watch is not None:
+                waits.append(EVERY)
             state = self._launcher.poll([handle], timeout=min(waits, default=None))[handle.token]
             if not state.running:
+                if watch is not None:
+                    watch.look()
                 return state.exit_status, None
 
     @staticmethod
@@ -255,8 +296,9 @@ class MMARExecutor(Executor):
             state=state,
             ended=time.time(),
             exit_status=status,
-            score=None if failed else score.metric_value,
+            score=score.metric_value if failed is None or failed.score is not None else None,
             failure=None if failed is None or failed.failure is None else str(failed.failure),
+            message="" if failed is None else str(failed),
         )
         _note(job, record)
 
@@ -265,6 +307,15 @@ def _note(job: MmarLayout, record: Mapping[str, Any]) -> None:
     """Write job.json if it can be written: the journal has it all, and a full disk shows there."""
     with contextlib.suppress(OSError):
         write_json(job.job, record)
+
+
+def _read_record(job: MmarLayout) -> dict[str, Any]:
+    """job.json, or nothing where it is missing or torn."""
+    try:
+        found = json.loads(job.job.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _recorded(job: MmarLayout) -> int | None:

@@ -45,14 +45,27 @@ class ProgressHandler(Handler):
         values = describe_values(ctx.get_prop(ContextKey.NAMED_VALUES))
         self._say(f"{ctx.get_prop(ContextKey.JOB_NAME)} {verb}{place}: {values}")
 
+    def pause_job(self, ctx: Context) -> None:
+        """`W1_1_J1 paused after epoch 3: 0.41 is …`"""
+        outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
+        self._say(f"{outcome.job_name} paused {outcome.message}")
+
+    def resume_job(self, ctx: Context) -> None:
+        """`W1_1_J1 is promoted and goes on`"""
+        self._say(f"{ctx.get_prop(ContextKey.JOB_NAME)} is promoted and goes on")
+
     def end_job(self, ctx: Context) -> None:
         """`W1_1_J1 0.7812 val_mean_dice in 24 s · best 0.7812 (W1_1_J1) · 3/10 · 50 s left`"""
         outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
+        if outcome.state is JobState.PAUSED:
+            return
         seconds = time.time() - ctx.get_prop(ContextKey.JOB_START_TIME)
         self._ended += 1
         self._seconds += seconds
         if outcome.value is not None and outcome.state in (JobState.FINISHED, JobState.PRUNED):
             result = f"{outcome.natural:.4f} {outcome.metric or 'score'}"
+            if outcome.state is JobState.PRUNED:
+                result += f", pruned {outcome.message},"
             if self._best is None or outcome.value > self._best[0]:
                 self._best = (outcome.value, outcome.job_name, f"{outcome.natural:.4f}")
         else:

@@ -9,6 +9,8 @@ from typing import Any
 
 from mmar_automl.defs import FailureClass, Job, JobState, RunState, best_of, natural
 
+_CUT_OFF = (JobState.QUEUED, JobState.RUNNING)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -27,6 +29,7 @@ class Row:
     gpus: tuple[int, ...]
     metric: str | None
     epoch: int | None
+    trained: int | None
     failure: FailureClass | None
     message: str
     tail: str
@@ -103,7 +106,7 @@ def summarise(
     rows = [
         Row(
             name=job.name,
-            state=JobState.INTERRUPTED if over and not job.state.ended else job.state,
+            state=JobState.INTERRUPTED if over and job.state in _CUT_OFF else job.state,
             score=natural(job.score, job.minimised),
             parameters=job.parameters,
             folder=run_root / job.name if (run_root / job.name).is_dir() else None,
@@ -112,6 +115,7 @@ def summarise(
             gpus=job.gpus,
             metric=job.metric,
             epoch=job.epoch,
+            trained=job.trained,
             failure=job.failure,
             message=job.message,
             tail=job.tail,

@@ -54,6 +54,7 @@ def _job(row: Row) -> dict[str, Any]:
         "score": row.score,
         "metric": row.metric,
         "epoch": row.epoch,
+        "trained": row.trained,
         "parameters": dict(row.parameters),
         "folder": None if row.folder is None else str(row.folder),
         "seconds": row.seconds,

@@ -24,6 +24,7 @@ _COLOURS = {
     JobState.FAILED: "red",
     JobState.INTERRUPTED: "yellow",
     JobState.FINISHED_NO_SCORE: "yellow",
+    JobState.PAUSED: "yellow",
     JobState.PRUNED: "yellow",
 }
 
@@ -44,6 +45,9 @@ def print_report(report: Report, console: Console) -> None:
     for row in report.rows:
         if row.state in (JobState.FAILED, JobState.FINISHED_NO_SCORE):
             _explain(row, console)
+    cut = [row for row in report.rows if row.state in (JobState.PAUSED, JobState.PRUNED)]
+    for row in cut:
+        console.print(escape(f"{row.name} {row.state} {row.message}"))
 
 
 def print_comparison(reports: Sequence[Report], console: Console) -> None:

@@ -1,8 +1,8 @@
 """A stand-in for a training program: behaves as the first-level keys of its config say.
 
 `behaviour`: succeed, crash, oom, real_oom, kill, killed_once, kill_child, hang, ignore_sigterm,
-grandchild, flood, disk_full, checkpoint, torn, silent, nan, text.
-`score` is the score; `seconds` how long it takes.
+grandchild, flood, disk_full, checkpoint, curve, torn, silent, nan, text.
+`score` is the score; `seconds` how long it takes; `curve` takes as long for each of `epochs`.
 """
 
 import json
@@ -42,6 +42,35 @@ if behaviour in ("hang", "ignore_sigterm"):
     time.sleep(600)
 if behaviour == "grandchild":
     spawn_sleeper()
+if behaviour == "curve":
+    # As a real training: a line at each validation, and a checkpoint when it is told to end.
+    checkpoint = os.path.join(root, "models", "epoch")
+    progress = os.path.join(root, "models", "progress.jsonl")
+    done = 0
+    if os.environ.get("MMAR_RESUME") and os.path.exists(checkpoint):
+        with open(checkpoint, encoding="utf-8") as file:
+            done = int(file.read())
+    epochs = config["epochs"]
+
+    def save(*_):
+        with open(checkpoint, "w", encoding="utf-8") as file:
+            file.write(str(done))
+
+    def end(*_):
+        save()
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    for epoch in range(done + 1, epochs + 1):
+        time.sleep(config.get("seconds", 0))
+        value = config["score"] * epoch / epochs
+        print(f"epoch {epoch}", flush=True)
+        with open(progress, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"epoch": epoch, "metric": value}) + "\n")
+        stats = {"best_validation_metric": value, "best_validation_epoch": epoch, "metric": "dice"}
+        write(json.dumps(stats))
+        done = epoch
+    sys.exit(0)
 time.sleep(config.get("seconds", 0))
 if behaviour == "crash":
     for line in range(200):

@@ -41,8 +41,10 @@ _JOB_STATUS = {
     JobState.FINISHED_NO_SCORE: "FINISHED",
     JobState.FAILED: "FAILED",
     JobState.INTERRUPTED: "KILLED",
+    JobState.PAUSED: "KILLED",
     JobState.PRUNED: "KILLED",
 }
+_MAY_GO_ON = (JobState.INTERRUPTED, JobState.PAUSED)
 _RUN_STATUS = {
     RunState.FINISHED: "FINISHED",
     RunState.STOPPED: "FINISHED",
@@ -76,6 +78,7 @@ class MlflowHandler(Handler):
         self._thread: threading.Thread | None = None
         self._writer: Writer | None = None
         self._ended = False
+        self._opened: set[str] = set()
 
     def start_automl(self, ctx: Context) -> None:
         """Open the search's run; the store is made meanwhile."""
@@ -107,7 +110,7 @@ class MlflowHandler(Handler):
             )
         )
         for job in ctx.get_prop(ContextKey.HISTORY, []):
-            if job.state in _JOB_STATUS and job.state is not JobState.INTERRUPTED:
+            if job.state in _JOB_STATUS and job.state not in _MAY_GO_ON:
                 # What an earlier process could not write any more.
                 self._notes.put(_opening(job, run_id, past=True))
                 run = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT)))
@@ -119,11 +122,15 @@ class MlflowHandler(Handler):
 
     def start_job(self, ctx: Context) -> None:
         """Open the job's run with its parameters."""
+        self._opened.add(ctx.get_prop(ContextKey.JOB_NAME))
         self._notes.put(_opening(_job_of(ctx), str(ctx.get_prop(ContextKey.RUN_ID))))
 
     def end_job(self, ctx: Context) -> None:
         """Close the job's run with its curves, its score and its config."""
         outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
+        if outcome.job_name not in self._opened:
+            # It was paused by an earlier process of this search, and has not gone on.
+            self.start_job(ctx)
         job = replace(
             _job_of(ctx),
             state=outcome.state,
@@ -246,6 +253,9 @@ def _in_words(job: Job) -> str:
     if job.score is not None and job.state is JobState.FINISHED:
         epoch = "" if job.epoch is None else f" at epoch {job.epoch}"
         return f"{job.metric or 'score'} {natural(job.score, job.minimised):.4f}{epoch}."
+    if job.state in (JobState.PAUSED, JobState.PRUNED):
+        score = "" if job.score is None else f" {natural(job.score, job.minimised):.4f}"
+        return f"{job.metric or 'score'}{score}, {job.state} {job.message}."
     return f"{str(job.state).replace('_', ' ')}: {job.message}"
 
 

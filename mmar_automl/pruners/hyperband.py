@@ -1,0 +1,64 @@
+"""HyperbandPruner: several ladders side by side, from early and strict to late and lenient."""
+
+from __future__ import annotations
+
+from mmar_automl.api import Decision, Progress, Pruner
+from mmar_automl.pruners.curves import Curves, at_least, grace_of
+from mmar_automl.pruners.ladder import Ladder
+
+
+class HyperbandPruner(Pruner):
+    """Hyperband (Li et al., JMLR 18, 2018), its brackets asynchronous as in AshaPruner.
+
+    Each job belongs to one of `brackets`, whose first rungs stand at `grace`, `grace * eta`, …
+    epochs; it competes with the jobs of its own bracket only. Jobs are dealt out so that every
+    bracket trains about as many epochs. Raises `ValueError`.
+    """
+
+    def __init__(
+        self, eta: int = 3, grace: int | None = None, brackets: int = 2, promote: bool = True
+    ) -> None:
+        at_least("eta", eta, 2)
+        at_least("grace", grace, 1)
+        at_least("brackets", brackets, 1)
+        self._eta = eta
+        self._grace = grace
+        self._promote = promote
+        self._curves = Curves()
+        self._ladders = [Ladder(eta, promote) for _ in range(brackets)]
+        # Of a bracket that begins later fewer jobs fit into the same epochs.
+        self._shares = [eta ** (brackets - 1 - s) * brackets / (brackets - s)
+                        for s in range(brackets)]  # fmt: skip
+        self._dealt = [0] * brackets
+        self._bracket: dict[str, int] = {}
+
+    def report(self, progress: Progress) -> Decision:
+        """Decide at each rung of the job's bracket."""
+        curve = self._curves.add(progress)
+        bracket = self._bracket_of(progress.job)
+        first = grace_of(self._grace, progress.max_epochs) * self._eta**bracket
+        return self._ladders[bracket].report(progress, curve, first)
+
+    def ended(self, job: str, score: float | None) -> None:
+        """It needs no promotion any more."""
+        if job in self._bracket:
+            self._ladders[self._bracket[job]].ended(job)
+
+    def _bracket_of(self, job: str) -> int:
+        """The bracket of a job: at first the one that is shortest of its share."""
+        if job not in self._bracket:
+            chosen = min(
+                range(len(self._ladders)), key=lambda s: (self._dealt[s] / self._shares[s], s)
+            )
+            self._dealt[chosen] += 1
+            self._bracket[job] = chosen
+        return self._bracket[job]
+
+    def describe(self) -> str:
+        """The brackets."""
+        grace = "a ninth of the epochs" if self._grace is None else f"{self._grace} epochs"
+        what = "pauses" if self._promote else "stops"
+        return (
+            f"HyperbandPruner: {len(self._ladders)} brackets from {grace} on, each {what} "
+            f"all but the best 1/{self._eta} at its rungs"
+        )

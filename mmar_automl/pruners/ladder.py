@@ -1,0 +1,70 @@
+"""A ladder of rungs: at each, the best of those who came so far go on, the others wait. Pure.
+
+Asynchronous successive halving (Li et al., MLSys 2020): nobody waits for a rung to be full; a job
+that waits goes on later, when enough others have turned out worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mmar_automl.api import GO_ON, Decision, Progress, Verdict
+from mmar_automl.pruners.curves import NEVER, Curve, said
+
+
+class Ladder:
+    """Rungs at `first`, `first * eta`, `first * eta**2`, … epochs, as far as a job trains.
+
+    The best 1/`eta` of a rung go on, at least one. `pause`: the others wait, else they stop.
+    """
+
+    def __init__(self, eta: int, pause: bool) -> None:
+        self._eta = eta
+        self._pause = pause
+        self._rungs: dict[int, dict[str, float]] = {}
+        self._waiting: dict[str, int] = {}
+        self._climbed: dict[str, int] = {}
+
+    def report(self, progress: Progress, curve: Curve, first: int) -> Decision:
+        """The decision on a job at the highest rung that it has just come to."""
+        job, top = progress.job, 0
+        for rung in self._ahead(progress, first):
+            self._rungs.setdefault(rung, {})[job] = curve.best
+            self._climbed[job] = top = rung
+        if not top:
+            return GO_ON
+        promoted = tuple(name for name in self._best(top) if self._waiting.get(name) == top)
+        for name in promoted:
+            del self._waiting[name]
+        if job in self._best(top):
+            return Decision(promote=promoted)
+        if self._pause:
+            self._waiting[job] = top
+        others = len(self._rungs[top])
+        bar = min(self._rungs[top][name] for name in self._best(top))
+        return Decision(
+            Verdict.PAUSE if self._pause else Verdict.STOP,
+            f"{said(curve.best, progress)} is not among the best "
+            f"{len(self._best(top))} of {others} at epoch {top}, which have "
+            f"{said(bar, progress)} or better",
+            promoted,
+        )
+
+    def ended(self, job: str) -> None:
+        """A job does not go on, whatever it was waiting for."""
+        self._waiting.pop(job, None)
+
+    def _ahead(self, progress: Progress, first: int) -> Iterator[int]:
+        """The rungs that the job has come to since it was last looked at."""
+        rung = first
+        most = progress.max_epochs
+        while rung <= progress.epoch and (most is None or rung < most):
+            if rung > self._climbed.get(progress.job, 0):
+                yield rung
+            rung *= self._eta
+
+    def _best(self, rung: int) -> list[str]:
+        """Who goes on from a rung, the earlier one on a tie; nobody without a score."""
+        there = self._rungs[rung]
+        ranked = sorted((name for name in there if there[name] > NEVER), key=lambda n: -there[n])
+        return ranked[: max(1, len(there) // self._eta)]
