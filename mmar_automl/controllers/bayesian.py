@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from mmar_automl.controllers.acquisition import most_promising
 from mmar_automl.controllers.encoding import Array, Mask
@@ -38,6 +39,8 @@ class Expectation:
         self._known = 0
         self._fitting: tuple[int, Future[Shape]] | None = None
         self._beside: ThreadPoolExecutor | None = None
+        # The cores are the trainings', and so small matrices gain nothing from more threads.
+        threadpool_limits(limits=1, user_api="blas")
 
     def proposed(self) -> None:
         """Note what was known when something was proposed."""

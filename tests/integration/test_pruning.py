@@ -231,7 +231,9 @@ def test_the_limits_stand_in_the_config_too(make_mmar: MakeMmar) -> None:
     automl["limits"] = {"patience": 2, "min_delta": 0.01, "max_time": "1h"}
     mmar.write("config/config_automl.json", automl)
     done = mmar.search(workers="cpu")
-    assert "2 jobs in a row brought no improvement of more than 0.01" in " ".join(done.stdout.split())
+    assert "2 jobs in a row brought no improvement of more than 0.01" in " ".join(
+        done.stdout.split()
+    )
     assert len(mmar.report()["jobs"]) == 3
     done = mmar.search("--patience", "3", "--max-jobs", "4", workers="cpu")
     assert len(mmar.report()["jobs"]) == 4
