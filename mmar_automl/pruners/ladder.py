@@ -40,14 +40,18 @@ class Ladder:
             return Decision(promote=promoted)
         if self._pause:
             self._waiting[job] = top
-        others = len(self._rungs[top])
-        bar = min(self._rungs[top][name] for name in self._best(top))
-        return Decision(
-            Verdict.PAUSE if self._pause else Verdict.STOP,
+        verdict = Verdict.PAUSE if self._pause else Verdict.STOP
+        return Decision(verdict, self._why(curve, progress, top), promoted)
+
+    def _why(self, curve: Curve, progress: Progress, top: int) -> str:
+        best = self._best(top)
+        if not best:
+            return f"no score by epoch {top}"
+        bar = min(self._rungs[top][name] for name in best)
+        return (
             f"{said(curve.best, progress)} is not among the best "
-            f"{len(self._best(top))} of {others} at epoch {top}, which have "
-            f"{said(bar, progress)} or better",
-            promoted,
+            f"{len(best)} of {len(self._rungs[top])} at epoch {top}, which have "
+            f"{said(bar, progress)} or better"
         )
 
     def ended(self, job: str) -> None:

@@ -1,0 +1,84 @@
+"""A search in virtual time keeps the engine's promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mmar_automl.api import Controller
+from mmar_automl.controllers.grid import GridController
+from mmar_automl.controllers.random import RandomController
+from mmar_automl.defs import Context, JobState, Outcome, Recommendation, SearchSpace
+from mmar_automl.engine.limits import Limits
+from mmar_automl.engine.simulate import Training, simulate
+from mmar_automl.search import parse
+
+
+def space(count: int) -> SearchSpace:
+    targets = [[n] for n in range(count)]
+    entry = {"args": ["x"], "type": "enum", "domain": "net", "targets": targets}
+    return parse({"search": [entry]})
+
+
+def flat(named: Mapping[str, Any]) -> Training:
+    return Training([named["x"] / 10, named["x"] / 5], 3.0)
+
+
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 48.0), (2, 24.0), (8, 6.0)])
+def test_time_is_shared_among_the_workers(workers: int, seconds: float) -> None:
+    """Eight trainings of two epochs of three seconds."""
+    found = simulate(GridController(), space(8), flat, workers=workers)
+    assert found.seconds == seconds
+    assert found.epochs == 16
+    assert [job.name.split("_")[0] for job in found.jobs[:workers]] == [
+        f"W{n}" for n in range(1, workers + 1)
+    ]
+    assert found.best == 1.4
+    step = found.reached(1.4)
+    assert step is not None
+    assert step.time == seconds
+
+
+def test_limits_hold() -> None:
+    """The target ends it; so does the number of jobs, of epochs, and patience."""
+    assert (
+        "target score 0.4"
+        in simulate(
+            GridController(), space(8), flat, workers=1, limits=Limits(target_score=0.4)
+        ).reason
+    )
+    assert len(simulate(GridController(), space(8), flat, limits=Limits(max_jobs=3)).jobs) == 3
+    assert simulate(GridController(), space(8), flat, most_epochs=5).epochs == 5
+    worse = simulate(
+        GridController(), space(8), lambda named: Training([-named["x"]]),
+        workers=1, limits=Limits(patience=2),
+    )  # fmt: skip
+    assert len(worse.jobs) == 3
+
+
+def test_a_training_without_a_score_ends_without_one() -> None:
+    """As a real one would."""
+    found = simulate(GridController(), space(2), lambda _named: Training([]))
+    assert {job.state for job in found.jobs} == {JobState.FINISHED_NO_SCORE}
+    assert found.best is None
+
+
+def test_a_controller_may_stop_and_its_errors_are_its_own() -> None:
+    """stop_work ends it; an exception comes to whoever tries the controller out."""
+
+    class Stops(RandomController):
+        def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
+            ctx.stop_work(self, "seen enough")
+            return []
+
+    class Raises(RandomController):
+        def refine_recommendation(self, outcome: Outcome, ctx: Context) -> list[Recommendation]:
+            raise KeyError("lr")
+
+    found = simulate(Stops(max_jobs=8), space(8), flat, workers=1)
+    assert (len(found.jobs), found.reason) == (1, "seen enough")
+    controller: Controller = Raises(max_jobs=8)
+    with pytest.raises(KeyError, match="lr"):
+        simulate(controller, space(8), flat)
