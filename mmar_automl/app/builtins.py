@@ -23,14 +23,12 @@ BUILTINS: dict[str, dict[str, str]] = {
         "MMARHandler": "mmar_automl.handlers.retention:MMARHandler",
         "StatsHandler": "mmar_automl.handlers.stats:StatsHandler",
         "MMARStatsHandler": "mmar_automl.handlers.mmar_stats:MMARStatsHandler",
+        "MMARTensorboardHandler": "mmar_automl.handlers.tensorboard:MMARTensorboardHandler",
     },
     "scheduler": {
         "FifoScheduler": "mmar_automl.engine.scheduler:FifoScheduler",
     },
 }
-
-CLARA_ONLY = frozenset({"MMARTensorboardHandler"})
-"""What Clara has and we have not yet: a warning in `validate`, refused by `run`."""
 
 
 def resolve(kind: str, name: str) -> type[Any]:

@@ -41,6 +41,9 @@ def admin(
         str | None,
         typer.Option(help="Which search, should it be called like a command.", show_default=False),
     ] = None,
+    prompt: Annotated[
+        str, typer.Option(help="What stands before a command.", hidden=True)
+    ] = PROMPT,
 ) -> None:
     """Clara's admin console: steer a search while it runs.
 
@@ -68,7 +71,7 @@ def admin(
         say("help lists the commands, bye leaves")
         _complete(list(COMMANDS))
     refusals = 0
-    for line in _lines():
+    for line in _lines(prompt):
         try:
             typed = shlex.split(line)
         except ValueError:
@@ -114,7 +117,7 @@ def _answer(root: Path, run_id: str | None, words: Sequence[str]) -> str:
     return ask(root, run_id, [name, *rest])
 
 
-def _lines() -> Iterator[str]:
+def _lines(prompt: str) -> Iterator[str]:
     """What is typed, a line at a time, until the end of the input; Ctrl-C forgets the line."""
     if not sys.stdin.isatty():
         # Not from the file itself: leaving the loop would close it.
@@ -122,7 +125,7 @@ def _lines() -> Iterator[str]:
         return
     while True:
         try:
-            yield input(PROMPT)
+            yield input(prompt)
         except EOFError:
             say("")
             return

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+TRACE_DESTINATIONS = ("console", "file", "both")
+
 
 class ContextKey:
     """The keys that Clara names, with Clara's values: user code also writes the raw strings."""
@@ -31,14 +33,27 @@ class ContextKey:
     JOB_START_TIME = "_jobStartTime"
     LEFT_OVER = "_leftOver"
     MMAR = "_mmar"
+    MMAR_ROOT = "_mmarRoot"
     NAMED_VALUES = "_namedValues"
     OUTCOME = "_outcome"
     PROPOSED = "_proposed"
     RUN_ID = "_runId"
     RUN_OUTCOME = "_runOutcome"
+    RUN_ROOT = "_runRoot"
     RUN_TOKEN = "_runToken"
     WORKER_NAME = "_workerName"
     WORKERS = "_workers"
+
+
+class MMARPropKey:
+    """The keys of Clara's `medl.apps.automl.constants`: where a search over an MMAR is at work."""
+
+    AUTOML_ROOT = ContextKey.AUTOML_ROOT
+    EXEC_SUBPROCESS = "_execSubprocess"
+    JOB_MMAR_ROOT = ContextKey.JOB_MMAR_ROOT
+    JOB_START_TIME = ContextKey.JOB_START_TIME
+    MMAR_ROOT = ContextKey.MMAR_ROOT
+    RUN_ROOT = ContextKey.RUN_ROOT
 
 
 class Context:
@@ -104,6 +119,19 @@ class Context:
         root = self._root()
         if root._on_trace is not None:
             root._on_trace(_name_of(issuer), msg, print_to_console)
+
+    def set_trace(self, dest: str, file_name: str | None = None) -> None:
+        """Where the trace goes from now on: `console`, `file` or `both`; the file's name."""
+        if dest not in TRACE_DESTINATIONS:
+            raise ValueError(f"{dest!r} is none of {', '.join(TRACE_DESTINATIONS)}")
+        root = self._root()
+        root.set_prop(ContextKey.TRACE_DEST_TYPE, dest)
+        if file_name:
+            root.set_prop(ContextKey.TRACE_DEST_FILE, file_name)
+
+    def close_trace(self) -> None:
+        """Trace nothing any more."""
+        self._root().set_prop(ContextKey.TRACE_DEST_TYPE, "none")
 
     def connect(
         self,

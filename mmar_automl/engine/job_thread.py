@@ -21,6 +21,7 @@ from mmar_automl.defs import (
     Outcome,
     Recommendation,
     Score,
+    SearchResult,
     finite,
 )
 from mmar_automl.engine.events import JobEnded, JobRetried, WorkerFreed
@@ -72,7 +73,9 @@ class JobThreads:
         ctx.set_prop(ContextKey.GPUS, list(job.gpus))
         ctx.set_prop(ContextKey.ATTEMPT, job.attempt)
         ctx.set_prop(ContextKey.LEFT_OVER, job.attempt > 1)
-        ctx.set_prop(ContextKey.RECOMMENDATION, recommendation)
+        # Handlers see a copy: one that changes it must not change what the job trains.
+        seen = SearchResult(recommendation.result.space, dict(recommendation.result.values))
+        ctx.set_prop(ContextKey.RECOMMENDATION, Recommendation(recommendation.id, seen))
         ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
         ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
         self._contexts[job.name] = ctx
@@ -103,15 +106,22 @@ class JobThreads:
         self._inbox.put(Ended(event, recorded))
         recorded.wait()
         try:
-            outcome = self._outcome_of(job.name)
-            ctx.set_prop(ContextKey.OUTCOME, outcome)
-            ctx.set_prop(ContextKey.SCORE, outcome.score)
-            ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
-            ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
-            self._notifier.emit("end_job", ctx)
+            self.tell_end(job.name)
         finally:
-            self._contexts.pop(job.name, None)
             self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
+
+    def tell_end(self, job: str) -> None:
+        """Tell the handlers of a recorded end, once: the job's thread does, or, where that
+        hangs, whoever gives the job up."""
+        ctx = self._contexts.pop(job, None)
+        if ctx is None:
+            return
+        outcome = self._outcome_of(job)
+        ctx.set_prop(ContextKey.OUTCOME, outcome)
+        ctx.set_prop(ContextKey.SCORE, outcome.score)
+        ctx.set_prop(ContextKey.JOB_STATUS, outcome.status)
+        ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, outcome.exit_status)
+        self._notifier.emit("end_job", ctx)
 
     def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
         """Execute, again as long as the failure is not the configuration's fault."""
