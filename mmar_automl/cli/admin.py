@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mmar_automl.cli.console import err, say, warn
-from mmar_automl.errors import BadInput
+from mmar_automl.errors import BadInput, EnvironmentFault
 
 PROMPT = "AutoML> "
 _EXAMPLES = (
@@ -109,10 +109,23 @@ def _run(root: Path, word: str) -> str:
 def _answer(root: Path, run_id: str | None, words: Sequence[str]) -> str:
     """Help from here, the rest from the search. Raises `Refused`, `EnvironmentFault`."""
     from mmar_automl.app.console import ask
-    from mmar_automl.engine.admin import check_command, help_text
+    from mmar_automl.engine.admin import COMMANDS, check_command, help_text
+    from mmar_automl.engine.console import Refused
 
-    name, rest = check_command(words)
+    try:
+        name, rest = check_command(words)
+    except Refused:
+        if words[0] in COMMANDS:
+            raise
+        # A plug-in's own, if a search runs that has it.
+        try:
+            return ask(root, run_id, words)
+        except EnvironmentFault:
+            pass
+        raise
     if name == "help":
+        with contextlib.suppress(EnvironmentFault, BadInput):
+            return ask(root, run_id, [name, *rest])
         return help_text(rest)
     return ask(root, run_id, [name, *rest])
 

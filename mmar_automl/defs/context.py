@@ -67,6 +67,7 @@ class Context:
         self._parent = parent
         self._props: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._modules: list[Any] = []
         self._stop: tuple[str, str] | None = None
         self._on_stop: Callable[[str, str], None] | None = None
         self._on_trace: Callable[[str, str, bool], None] | None = None
@@ -132,6 +133,19 @@ class Context:
     def close_trace(self) -> None:
         """Trace nothing any more."""
         self._root().set_prop(ContextKey.TRACE_DEST_TYPE, "none")
+
+    def add_command_module(self, module: Any) -> None:
+        """Offer the commands of a `CommandModule` on the admin console."""
+        root = self._root()
+        with root._lock:
+            root._modules.append(module)
+
+    @property
+    def command_modules(self) -> list[Any]:
+        """What was given to `add_command_module`."""
+        root = self._root()
+        with root._lock:
+            return list(root._modules)
 
     def connect(
         self,
