@@ -1,5 +1,6 @@
 """The classes that a user may subclass, and the seams that we fill ourselves."""
 
+from mmar_automl.api.commands import CommandModule, CommandModuleSpec, CommandSpec, Reply
 from mmar_automl.api.controller import Controller
 from mmar_automl.api.executor import Executor, JobFailed
 from mmar_automl.api.handler import Handler
@@ -9,6 +10,9 @@ from mmar_automl.api.scheduler import Scheduler, Worker
 
 __all__ = [
     "GO_ON",
+    "CommandModule",
+    "CommandModuleSpec",
+    "CommandSpec",
     "Controller",
     "Decision",
     "Executor",
@@ -20,6 +24,7 @@ __all__ = [
     "ProcessState",
     "Progress",
     "Pruner",
+    "Reply",
     "Scheduler",
     "Verdict",
     "Worker",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shutil
 import string
@@ -21,12 +22,15 @@ from mmar_automl.engine.events import Event
 from mmar_automl.engine.journal import Journal, TornJournal, read_journal, repair
 from mmar_automl.engine.limits import Limits
 from mmar_automl.engine.lock import Held, RunLock, holder
+from mmar_automl.engine.notify import said_where
 from mmar_automl.engine.run import Engine
 from mmar_automl.engine.workers import visible_devices
 from mmar_automl.errors import BadInput, EnvironmentFault
+from mmar_automl.executors.base_mmar import BaseMMARExecutor, Patience
 from mmar_automl.executors.command import worker_environment
-from mmar_automl.executors.mmar import MMARExecutor, Patience
+from mmar_automl.executors.mmar import MMARExecutor
 from mmar_automl.handlers.progress import ProgressHandler
+from mmar_automl.handlers.trace import TraceHandler
 from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.mmar.layout import RunLayout
 from mmar_automl.mmar.load import Mmar, component_args
@@ -34,6 +38,14 @@ from mmar_automl.mmar.write import current_umask
 
 _RUN_ID = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 _LONGEST_ID = 200
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Clara's `traceout` and `engTrace`: `console`, `file` or `both`, and the file's name."""
+
+    dest: str
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ def build(
     limits: Limits,
     patience: Patience,
     tracking: Callable[[], Handler] | None,
+    trace: Trace | None = None,
     say: Callable[[str], None],
     report: Callable[[str], None],
 ) -> Search:
@@ -89,6 +102,7 @@ def build(
     handlers: list[Handler] = [
         # First, since MMARHandler may delete the folder that it reads.
         *([tracking()] if tracking else []),
+        *([TraceHandler()] if trace else []),
         *parts.all("handlers"),
         ProgressHandler(say),
     ]
@@ -108,10 +122,14 @@ def build(
         except OSError as error:
             raise EnvironmentFault(f"{run.root} cannot be written: {error.strerror}") from error
     context = Context()
-    context.connect(
-        on_trace=lambda who, said, aloud: _trace(run, who, said, say if aloud else None)
-    )
+    context.connect(on_trace=lambda who, said, aloud: _trace(context, run, who, said, say, aloud))
+    if trace is not None:
+        context.set_trace(trace.dest, trace.file)
     context.set_prop(ContextKey.MMAR, mmar)
+    context.set_prop(ContextKey.MMAR_ROOT, str(mmar.layout.root))
+    context.set_prop(ContextKey.RUN_ROOT, str(run.root))
+    # Plug-ins of Clara's days ask for it, since its scripts had exported it.
+    os.environ["MMAR_ROOT"] = str(mmar.layout.root)
     context.set_prop(ContextKey.RUN_ID, run.root.name)
     context.set_prop(ContextKey.AUTOML_ROOT, str(run.root))
     context.set_prop(ContextKey.WORKERS, list(workers))
@@ -131,14 +149,18 @@ def build(
     return Search(run.root.name, run, engine, controller, pruner, context, lock)
 
 
-def _trace(run: RunLayout, who: str, said: str, aloud: Callable[[str], None] | None) -> None:
-    """A line of a component for the run's trace."""
-    with run.trace.open("a", encoding="utf-8") as file:
-        file.write(
-            f"{datetime.now().astimezone().isoformat(timespec='milliseconds')} {who}: {said}\n"
-        )
-    if aloud is not None:
-        aloud(f"{who}: {said}")
+def _trace(
+    ctx: Context, run: RunLayout, who: str, said: str, say: Callable[[str], None], aloud: bool
+) -> None:
+    """A line of a component for the run's trace: where it is told to go, else into the file."""
+    dest = ctx.get_prop(ContextKey.TRACE_DEST_TYPE, "file")
+    if dest in ("file", "both"):
+        file = run.root / str(ctx.get_prop(ContextKey.TRACE_DEST_FILE) or run.trace.name)
+        stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{stamp} {who}: {said}\n")
+    if aloud or dest in ("console", "both"):
+        say(f"{who}: {said}")
 
 
 def _take_over(run: RunLayout, report: Callable[[str], None]) -> RunLock:
@@ -196,20 +218,28 @@ class _Parts:
     def _build(self, component: Component) -> Any:
         args = dict(component.args)
         if component.cls is MMARExecutor:
-            args["environment"] = lambda name: worker_environment(
-                self._devices[name], self._gpus[name], len(self._gpus)
-            )
+            args["environment"] = self._environment
             args["patience"] = self._patience
         takes = inspect.signature(component.cls).parameters
         if component.kind == "controller" and self._limits.max_jobs and "max_jobs" in takes:
             args["max_jobs"] = self._limits.max_jobs
         try:
-            return component.cls(**args)
-        except Exception as error:
+            built = component.cls(**args)
+        except (Exception, SystemExit) as error:
             raise BadInput(
                 f"{component.name} in {self._checked.mmar.automl_config.file} refuses its args: "
-                f"{error}"
+                f"{said_where(error)}"
             ) from error
+        if isinstance(built, BaseMMARExecutor) and component.cls is not MMARExecutor:
+            try:
+                built.equip(self._environment, self._patience)
+            except AttributeError as error:
+                raise BadInput(f"{component.name} has not called super().__init__()") from error
+        return built
+
+    def _environment(self, worker: str) -> dict[str, str]:
+        """What the jobs of a worker find in their environment."""
+        return worker_environment(self._devices[worker], self._gpus[worker], len(self._gpus))
 
 
 def _make_folder(parent: Path, run_id: str | None) -> tuple[RunLayout, RunLock]:

@@ -23,6 +23,7 @@ BUILTINS: dict[str, dict[str, str]] = {
         "MMARHandler": "mmar_automl.handlers.retention:MMARHandler",
         "StatsHandler": "mmar_automl.handlers.stats:StatsHandler",
         "MMARStatsHandler": "mmar_automl.handlers.mmar_stats:MMARStatsHandler",
+        "MMARTensorboardHandler": "mmar_automl.handlers.tensorboard:MMARTensorboardHandler",
     },
     "pruner": {
         "AshaPruner": "mmar_automl.pruners.asha:AshaPruner",
@@ -33,9 +34,6 @@ BUILTINS: dict[str, dict[str, str]] = {
         "FifoScheduler": "mmar_automl.engine.scheduler:FifoScheduler",
     },
 }
-
-CLARA_ONLY = frozenset({"MMARTensorboardHandler"})
-"""What Clara has and we have not yet: a warning in `validate`, refused by `run`."""
 
 
 def resolve(kind: str, name: str) -> type[Any]:

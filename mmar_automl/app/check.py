@@ -11,8 +11,9 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from mmar_automl.api import Controller, Executor, Handler, Pruner
-from mmar_automl.app.builtins import BUILTINS, CLARA_ONLY, resolve
+from mmar_automl.app.builtins import BUILTINS, resolve
 from mmar_automl.app.components import check_components
+from mmar_automl.app.own_python import check_own_python
 from mmar_automl.app.precedence import check_overridden, check_validation_interval
 from mmar_automl.byoc import CannotLoad, load_class
 from mmar_automl.defs import SearchSpace
@@ -78,9 +79,8 @@ def check(
     automl_config: str | None = None,
     train_config: str | None = None,
     data: bool = True,
-    running: bool = False,
 ) -> Checked:
-    """Check the MMAR at `root`. `running`: what we have not yet is an error, not a warning.
+    """Check the MMAR at `root`.
 
     A file that cannot be read is a problem, too, and the others are checked all the same. Raises
     `BadInput` where there is no MMAR.
@@ -89,7 +89,7 @@ def check(
     components: list[Component] = []
     unfit: list[Problem] = []
     if mmar.automl_config.readable:
-        components, unfit = read_components(mmar, running=running)
+        components, unfit = read_components(mmar)
     scripts = not _executes_otherwise(components)
     problems += check_files(mmar, data=data, scripts=scripts)
     space = SearchSpace(())
@@ -99,6 +99,7 @@ def check(
     problems += unfit
     if scripts:
         problems += check_components(mmar, problems)
+    problems += check_own_python(mmar)
     return Checked(mmar, space, tuple(components), tuple(problems))
 
 
@@ -153,7 +154,7 @@ def locate(source: JsonSource, problems: Iterable[Problem]) -> list[Problem]:
     ]
 
 
-def read_components(mmar: Mmar, *, running: bool = False) -> tuple[list[Component], list[Problem]]:
+def read_components(mmar: Mmar) -> tuple[list[Component], list[Problem]]:
     """The enabled components of config_automl.json, defaults filled in, and what is wrong."""
     config = mmar.automl_config.data
     known = {"trainconf": mmar.train_config.file.name, **mmar.variables}
@@ -165,7 +166,7 @@ def read_components(mmar: Mmar, *, running: bool = False) -> tuple[list[Componen
         for index, body in enumerate(listed):
             path: JsonPath = (kind, index) if isinstance(bodies, list) else (kind,)
             if isinstance(body, Mapping):
-                _read_component(mmar, kind, body, path, known, running, components, problems)
+                _read_component(mmar, kind, body, path, known, components, problems)
         if kind in DEFAULT_NAMES and not listed:
             name = DEFAULT_NAMES[kind]
             components.append(Component(kind, name, resolve(kind, name), {}, (kind,)))
@@ -200,18 +201,15 @@ def _read_component(
     raw: Mapping[str, Any],
     path: JsonPath,
     known: Mapping[str, Any],
-    running: bool,
     components: list[Component],
     problems: list[Problem],
 ) -> None:
     source = mmar.automl_config
 
-    def wrong(
-        place: JsonPath, value: Any, message: str, hint: str = "", *, error: bool = True
-    ) -> None:
+    def wrong(place: JsonPath, value: Any, message: str, hint: str = "") -> None:
         problems.append(
             Problem(
-                severity="error" if error else "warning",
+                severity="error",
                 file=str(source.file),
                 line=source.line(place),
                 path=place,
@@ -240,24 +238,15 @@ def _read_component(
     elif isinstance(name, str) and name in BUILTINS[kind]:
         cls = resolve(kind, name)
     elif isinstance(name, str):
-        if name in CLARA_ONLY:
-            wrong(
-                (*path, "name"),
-                name,
-                f"Clara's {name} is not built yet",
-                f"there are {', '.join(BUILTINS[kind])}",
-                error=running,
-            )
-        else:
-            elsewhere = [other for other in BUILTINS if name in BUILTINS[other]]
-            word = kind.removesuffix("s")
-            hint = f"{name} is no {word}: it goes under {elsewhere[0]!r}" if elsewhere else ""
-            wrong(
-                (*path, "name"),
-                name,
-                f"no {word} is called {name!r}",
-                hint or nearest(name, BUILTINS[kind]) or f"there are {', '.join(BUILTINS[kind])}",
-            )
+        elsewhere = [other for other in BUILTINS if name in BUILTINS[other]]
+        word = kind.removesuffix("s")
+        hint = f"{name} is no {word}: it goes under {elsewhere[0]!r}" if elsewhere else ""
+        wrong(
+            (*path, "name"),
+            name,
+            f"no {word} is called {name!r}",
+            hint or nearest(name, BUILTINS[kind]) or f"there are {', '.join(BUILTINS[kind])}",
+        )
         return
     else:
         return
@@ -266,7 +255,24 @@ def _read_component(
         return
     base = BASES[kind]
     if base is not None and not issubclass(cls, base):
-        wrong(path, cls.__name__, f"{cls.__name__} is no subclass of {base.__name__}")
+        fits = [other for other, kin in BASES.items() if kin is not None and issubclass(cls, kin)]
+        wrong(
+            path,
+            cls.__name__,
+            f"{cls.__name__} is no subclass of {base.__name__}",
+            f"it goes under {fits[0]!r}"
+            if fits
+            else f"derive it from mmar_automl.api.{base.__name__}, which is Clara's class, too",
+        )
+        return
+    if inspect.isabstract(cls):
+        lacks = [_heading(cls, method) for method in sorted(cls.__abstractmethods__)]
+        wrong(
+            path,
+            cls.__name__,
+            f"{cls.__name__} lacks {' and '.join(lacks)}",
+            f"the class stands at {_where(cls)}",
+        )
         return
     complaint = _arguments(cls, args)
     if complaint:
@@ -279,6 +285,21 @@ def _read_component(
         )
         return
     components.append(Component(kind, str(name or dotted), cls, dict(args), path))
+
+
+def _heading(cls: type[Any], method: str) -> str:
+    """`abort(self, ctx)`: what is to be written, as the base class has it."""
+    signature = inspect.signature(getattr(cls, method))
+    bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    return f"{method}{inspect.Signature(bare)}"
+
+
+def _where(cls: type[Any]) -> str:
+    """The file and line of a class."""
+    try:
+        return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
+    except (OSError, TypeError):
+        return cls.__module__
 
 
 def _names(cls: type[Any]) -> list[str]:

@@ -45,7 +45,7 @@ def serving(
     keep = component_args(mmar.automl_config.data, "handlers", "MMARHandler").get(
         "num_mmars_to_keep"
     )
-    admin = Admin(search.engine, keep if isinstance(keep, int) else None)
+    admin = Admin(search.engine, keep if isinstance(keep, int) else None, search.context)
     try:
         console = Console(search.run.console, admin.answer, listening=listening)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from mmar_automl.defs import RunState
 from mmar_automl.engine.events import Event, RunStarted, from_json
 from mmar_automl.engine.journal import TornJournal, read_journal
 from mmar_automl.engine.state import EngineState, replay
-from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
+from mmar_automl.errors import BadInput, EnvironmentFault
 from mmar_automl.handlers.mlflow import relocate_store
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
-from mmar_automl.mmar.load import find_root, load
+from mmar_automl.mmar.load import find_root, read
 from mmar_automl.reports.summary import Report, summarise
 
 
@@ -35,11 +34,21 @@ def find_runs(root: Path) -> tuple[MmarLayout, list[RunLayout]]:
     """The runs of an MMAR, the earliest first; raises `BadInput` where there is no MMAR."""
     layout = find_root(root)
     parents = [layout.automl]
-    # A report must not depend on a config that was broken since.
-    with contextlib.suppress(ConfigProblems):
-        parents.append(runs_root(load(root)))
+    for config in sorted(layout.config.glob("*.json")):
+        # Any of them may have been a search's --automlconf, and have its runs elsewhere. A report
+        # must not depend on a config that was broken since, hence `read`.
+        if _names_runs(config):
+            parents.append(runs_root(read(root, automl_config=config.name)[0]))
     journals = {journal for parent in parents for journal in parent.glob("*/journal.jsonl")}
     return layout, [RunLayout(journal.parent) for journal in sorted(journals, key=_began)]
+
+
+def _names_runs(config: Path) -> bool:
+    """Whether a config may say where the runs are."""
+    try:
+        return b"work_dir" in config.read_bytes()
+    except OSError:
+        return False
 
 
 def find_run(root: Path, run_id: str | None) -> tuple[MmarLayout, RunLayout]:

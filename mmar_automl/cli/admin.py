@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mmar_automl.cli.console import err, say, warn
-from mmar_automl.errors import BadInput
+from mmar_automl.errors import BadInput, EnvironmentFault
 
 PROMPT = "AutoML> "
 _EXAMPLES = (
@@ -41,6 +41,9 @@ def admin(
         str | None,
         typer.Option(help="Which search, should it be called like a command.", show_default=False),
     ] = None,
+    prompt: Annotated[
+        str, typer.Option(help="What stands before a command.", hidden=True)
+    ] = PROMPT,
 ) -> None:
     """Clara's admin console: steer a search while it runs.
 
@@ -68,7 +71,7 @@ def admin(
         say("help lists the commands, bye leaves")
         _complete(list(COMMANDS))
     refusals = 0
-    for line in _lines():
+    for line in _lines(prompt):
         try:
             typed = shlex.split(line)
         except ValueError:
@@ -106,15 +109,28 @@ def _run(root: Path, word: str) -> str:
 def _answer(root: Path, run_id: str | None, words: Sequence[str]) -> str:
     """Help from here, the rest from the search. Raises `Refused`, `EnvironmentFault`."""
     from mmar_automl.app.console import ask
-    from mmar_automl.engine.admin import check_command, help_text
+    from mmar_automl.engine.admin import COMMANDS, check_command, help_text
+    from mmar_automl.engine.console import Refused
 
-    name, rest = check_command(words)
+    try:
+        name, rest = check_command(words)
+    except Refused:
+        if words[0] in COMMANDS:
+            raise
+        # A plug-in's own, if a search runs that has it.
+        try:
+            return ask(root, run_id, words)
+        except EnvironmentFault:
+            pass
+        raise
     if name == "help":
+        with contextlib.suppress(EnvironmentFault, BadInput):
+            return ask(root, run_id, [name, *rest])
         return help_text(rest)
     return ask(root, run_id, [name, *rest])
 
 
-def _lines() -> Iterator[str]:
+def _lines(prompt: str) -> Iterator[str]:
     """What is typed, a line at a time, until the end of the input; Ctrl-C forgets the line."""
     if not sys.stdin.isatty():
         # Not from the file itself: leaving the loop would close it.
@@ -122,7 +138,7 @@ def _lines() -> Iterator[str]:
         return
     while True:
         try:
-            yield input(PROMPT)
+            yield input(prompt)
         except EOFError:
             say("")
             return

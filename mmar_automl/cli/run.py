@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmar_automl.cli.console import err, out, print_problems, say, warn
-from mmar_automl.errors import MmarAutomlError, NoUsableScore, Stopped
+from mmar_automl.errors import BadInput, MmarAutomlError, NoUsableScore, Stopped
 
 if TYPE_CHECKING:
     from mmar_automl.app.check import Checked
@@ -126,6 +126,18 @@ def run(
             show_default=False,
         ),
     ] = None,
+    traceout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="console|file|both",
+            help="Trace every event to the console, to trace.log in the run's folder, or both.",
+            show_default=False,
+        ),
+    ] = None,
+    trace_file: Annotated[
+        str | None,
+        typer.Option(help="Another name than trace.log.", show_default=False),
+    ] = None,
     no_data_check: Annotated[
         bool,
         typer.Option("--no-data-check", help="Go on though files of the data list are missing."),
@@ -138,24 +150,25 @@ def run(
     """
     from mmar_automl.app.check import check, require
     from mmar_automl.app.gpus import visible_gpus
+    from mmar_automl.defs import TRACE_DESTINATIONS
     from mmar_automl.engine.workers import parse_workers
     from mmar_automl.mmar.environment import parse_set
 
     overrides = parse_set(set_ or [])
-    checked = require(
-        check(root, overrides, automl_config=automlconf, data=not no_data_check, running=True)
-    )
+    if traceout is not None and traceout not in TRACE_DESTINATIONS:
+        raise BadInput(f"--traceout {traceout}: it is console, file or both")
+    checked = require(check(root, overrides, automl_config=automlconf, data=not no_data_check))
     print_problems(checked.problems, err)
     gpus = visible_gpus()
     parsed, notices = parse_workers(workers, len(gpus))
     for notice in notices:
         warn(notice)
-    from mmar_automl.app.bootstrap import build, runs_root
+    from mmar_automl.app.bootstrap import Trace, build, runs_root
     from mmar_automl.app.console import listen, serving
     from mmar_automl.app.disk import shortfall
     from mmar_automl.app.limits import limits_of, seconds
     from mmar_automl.app.results import find_run
-    from mmar_automl.executors.mmar import Patience
+    from mmar_automl.executors.base_mmar import Patience
     from mmar_automl.search.describe import size
 
     admin_socket = listen(admin_port)
@@ -187,6 +200,7 @@ def run(
         workers=parsed,
         gpus=gpus,
         tracking=None if no_mlflow else _tracking(checked, tracking_uri, experiment),
+        trace=Trace(traceout or "file", trace_file) if traceout or trace_file else None,
         say=say,
         report=warn,
     )

@@ -118,7 +118,7 @@ def begin(mmar: Path, log_config: str | None) -> Path:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     configure_logging(mmar, log_config)
-    from mmar_automl.trainer.process import append_to_path
+    from mmar_automl.byoc import append_to_path
 
     root = mmar.resolve()
     # PYTHONPATH may have put the MMAR's own Python in front of torch's and MONAI's imports.

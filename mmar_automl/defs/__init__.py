@@ -13,7 +13,7 @@ from mmar_automl.defs.conditions import (
     keys_of,
     settle,
 )
-from mmar_automl.defs.context import Context, ContextKey
+from mmar_automl.defs.context import TRACE_DESTINATIONS, Context, ContextKey, MMARPropKey
 from mmar_automl.defs.domains import Choices, Domain, FloatRange, IntRange, Json, Value
 from mmar_automl.defs.job import (
     MOVES,
@@ -29,6 +29,7 @@ from mmar_automl.defs.job import (
 from mmar_automl.defs.recommendation import (
     NO_SCORE,
     Outcome,
+    ProcessStatus,
     Recommendation,
     RunOutcome,
     Score,
@@ -44,6 +45,7 @@ __all__ = [
     "NEVER",
     "NO_SCORE",
     "POLICIES",
+    "TRACE_DESTINATIONS",
     "AllOf",
     "AnyOf",
     "Arg",
@@ -61,9 +63,11 @@ __all__ = [
     "Job",
     "JobState",
     "Json",
+    "MMARPropKey",
     "Outcome",
     "Parameter",
     "Policy",
+    "ProcessStatus",
     "Recommendation",
     "RunOutcome",
     "RunState",

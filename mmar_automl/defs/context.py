@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+TRACE_DESTINATIONS = ("console", "file", "both")
+
 
 class ContextKey:
     """The keys that Clara names, with Clara's values: user code also writes the raw strings."""
@@ -33,14 +35,27 @@ class ContextKey:
     JOB_START_TIME = "_jobStartTime"
     LEFT_OVER = "_leftOver"
     MMAR = "_mmar"
+    MMAR_ROOT = "_mmarRoot"
     NAMED_VALUES = "_namedValues"
     OUTCOME = "_outcome"
     PROPOSED = "_proposed"
     RUN_ID = "_runId"
     RUN_OUTCOME = "_runOutcome"
+    RUN_ROOT = "_runRoot"
     RUN_TOKEN = "_runToken"
     WORKER_NAME = "_workerName"
     WORKERS = "_workers"
+
+
+class MMARPropKey:
+    """The keys of Clara's `medl.apps.automl.constants`: where a search over an MMAR is at work."""
+
+    AUTOML_ROOT = ContextKey.AUTOML_ROOT
+    EXEC_SUBPROCESS = "_execSubprocess"
+    JOB_MMAR_ROOT = ContextKey.JOB_MMAR_ROOT
+    JOB_START_TIME = ContextKey.JOB_START_TIME
+    MMAR_ROOT = ContextKey.MMAR_ROOT
+    RUN_ROOT = ContextKey.RUN_ROOT
 
 
 class Context:
@@ -54,6 +69,7 @@ class Context:
         self._parent = parent
         self._props: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._modules: list[Any] = []
         self._stop: tuple[str, str] | None = None
         self._on_stop: Callable[[str, str], None] | None = None
         self._on_trace: Callable[[str, str, bool], None] | None = None
@@ -128,6 +144,32 @@ class Context:
         if listener is not None:
             name = str(self.get_prop(ContextKey.JOB_NAME))
             listener(name, epoch, score, max_epochs, minimised)
+
+    def set_trace(self, dest: str, file_name: str | None = None) -> None:
+        """Where the trace goes from now on: `console`, `file` or `both`; the file's name."""
+        if dest not in TRACE_DESTINATIONS:
+            raise ValueError(f"{dest!r} is none of {', '.join(TRACE_DESTINATIONS)}")
+        root = self._root()
+        root.set_prop(ContextKey.TRACE_DEST_TYPE, dest)
+        if file_name:
+            root.set_prop(ContextKey.TRACE_DEST_FILE, file_name)
+
+    def close_trace(self) -> None:
+        """Trace nothing any more."""
+        self._root().set_prop(ContextKey.TRACE_DEST_TYPE, "none")
+
+    def add_command_module(self, module: Any) -> None:
+        """Offer the commands of a `CommandModule` on the admin console."""
+        root = self._root()
+        with root._lock:
+            root._modules.append(module)
+
+    @property
+    def command_modules(self) -> list[Any]:
+        """What was given to `add_command_module`."""
+        root = self._root()
+        with root._lock:
+            return list(root._modules)
 
     def connect(
         self,

@@ -51,6 +51,14 @@ class Status(enum.Enum):
     TIMEOUT = "timeout"
 
 
+class ProcessStatus(enum.Enum):
+    """How the process of a job stands: what an executor's `check_process` returns."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    ERROR = "error"
+
+
 _CUT_SHORT = (JobState.INTERRUPTED, JobState.PAUSED, JobState.PRUNED, JobState.DROPPED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -149,7 +150,7 @@ class SearchSpace:
     def targets(self) -> dict[str, list[Any]]:
         """What Clara's controllers read: PRL → list of choices, or a list of one range."""
         return {
-            parameter.key: [list(option) for option in parameter.domain.options]
+            parameter.key: [copy.deepcopy(list(option)) for option in parameter.domain.options]
             if isinstance(parameter.domain, Choices)
             else [parameter.domain]
             for parameter in self.parameters
@@ -185,5 +186,6 @@ class SearchResult:
             if parameter.key in self.values:
                 values = parameter.values(self.values[parameter.key])
                 is_enum = isinstance(parameter.domain, Choices)
-                concrete[parameter.key] = list(values) if is_enum else values[0]
+                # A plug-in that changes what it was given must not change the space.
+                concrete[parameter.key] = copy.deepcopy(list(values)) if is_enum else values[0]
         return concrete

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-from mmar_automl.defs import Job, JobState, best_of, natural
+from mmar_automl.api import CommandSpec, Reply
+from mmar_automl.defs import Context, Job, JobState, best_of, natural
 from mmar_automl.engine.console import Refused
 from mmar_automl.engine.state import EngineState, WorkerState
 
@@ -80,15 +81,25 @@ class Steerable(Protocol):
 class Admin:
     """Answers commands; call it from any thread but the engine's.
 
-    `keep` is how many job MMARs MMARHandler keeps, None for all.
+    `keep` is how many job MMARs MMARHandler keeps, None for all. `context` is the search's, to
+    which plug-ins add commands of their own; none of these takes the place of ours.
     """
 
-    def __init__(self, engine: Steerable, keep: int | None = None) -> None:
+    def __init__(
+        self, engine: Steerable, keep: int | None = None, context: Context | None = None
+    ) -> None:
         self._engine = engine
         self._keep = keep
+        self._context = context
 
     def answer(self, words: Sequence[str]) -> str:
         """The text for a command and its arguments. Raises `Refused`."""
+        own = self._brought()
+        if words and words[0] in own and words[0] not in COMMANDS:
+            return _call(own[words[0]], words)
+        if words and words[0] == "help" and own:
+            lines = [f"{spec.usage}  {spec.description}" for spec in own.values() if spec.visible]
+            return "\n".join([help_text(words[1:]), *(lines if len(words) == 1 else [])])
         name, rest = check_command(words)
         try:
             if name == "help":
@@ -108,6 +119,11 @@ class Admin:
                 "the search does not answer: it is starting, ending or busy",
                 "the command may still take effect; mmar-automl status shows how it stands",
             ) from None
+
+    def _brought(self) -> dict[str, CommandSpec]:
+        """The commands of the plug-ins."""
+        modules = self._context.command_modules if self._context is not None else []
+        return {spec.name: spec for module in modules for spec in module.get_spec().cmd_specs}
 
     def _worker_command(self, name: str, worker: str) -> str:
         if name == "show_worker":
@@ -205,6 +221,16 @@ class Admin:
         if failed:
             raise failed[0]
         return answer  # type: ignore[return-value]  # it is what `function` returned
+
+
+def _call(command: CommandSpec, words: Sequence[str]) -> str:
+    """What a plug-in's command answers. Raises `Refused`, also in its name if it breaks."""
+    reply = Reply()
+    try:
+        command.handler_func(reply, list(words))
+    except Exception as error:
+        raise Refused(f"{command.name} raised {type(error).__name__}: {error}") from error
+    return reply.text()
 
 
 def check_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -21,6 +21,7 @@ from mmar_automl.defs import (
     Outcome,
     Recommendation,
     Score,
+    SearchResult,
     finite,
 )
 from mmar_automl.engine.events import JobEnded, JobRetried, WorkerFreed
@@ -79,7 +80,9 @@ class JobThreads:
         ctx.set_prop(ContextKey.GPUS, list(job.gpus))
         ctx.set_prop(ContextKey.ATTEMPT, job.attempt)
         ctx.set_prop(ContextKey.LEFT_OVER, job.attempt > 1)
-        ctx.set_prop(ContextKey.RECOMMENDATION, recommendation)
+        # Handlers see a copy: one that changes it must not change what the job trains.
+        seen = SearchResult(recommendation.result.space, dict(recommendation.result.values))
+        ctx.set_prop(ContextKey.RECOMMENDATION, Recommendation(recommendation.id, seen))
         ctx.set_prop(ContextKey.CONCRETE_SEARCH_VALUE, recommendation.result.concrete())
         ctx.set_prop(ContextKey.NAMED_VALUES, dict(job.parameters))
         if cut is not None:
@@ -150,14 +153,22 @@ class JobThreads:
         self._inbox.put(Ended(event, recorded))
         recorded.wait()
         try:
-            if self._set_outcome(job.name, ctx) is JobState.PAUSED:
-                self._notifier.emit("pause_job", ctx)
-            else:
-                self._open.discard(job.name)
-                self._contexts.pop(job.name, None)
-                self._notifier.emit("end_job", ctx)
+            self.tell_end(job.name)
         finally:
             self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
+
+    def tell_end(self, job: str) -> None:
+        """Tell the handlers of a recorded end, once: the job's thread does, or, where that
+        hangs, whoever gives the job up."""
+        ctx = self._contexts.get(job)
+        if ctx is None:
+            return
+        if self._set_outcome(job, ctx) is JobState.PAUSED:
+            self._notifier.emit("pause_job", ctx)
+            return
+        self._contexts.pop(job, None)
+        self._open.discard(job)
+        self._notifier.emit("end_job", ctx)
 
     def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
         """Execute, again as long as the failure is not the configuration's fault."""

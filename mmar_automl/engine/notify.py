@@ -31,7 +31,7 @@ class Notifier:
                     handler.handle_event("startup", ctx)
                 except (Exception, SystemExit) as error:
                     raise EnvironmentFault(
-                        f"{type(handler).__name__} raised in startup: {_say(error)}"
+                        f"{type(handler).__name__} raised in startup: {said_where(error)}"
                     ) from error
 
     def emit(self, event: str, ctx: Context) -> None:
@@ -47,12 +47,12 @@ class Notifier:
                     if mark not in self._told:
                         self._told.add(mark)
                         self._report(
-                            f"{type(handler).__name__} raised in {event}: {_say(error)}; "
+                            f"{type(handler).__name__} raised in {event}: {said_where(error)}; "
                             "the search goes on"
                         )
 
 
-def _say(error: BaseException) -> str:
+def said_where(error: BaseException) -> str:
     """The error with the line where it arose: `TypeError: … (my_handler.py:12)`."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""

@@ -557,6 +557,7 @@ class Engine:
                         time=time.time(),
                     )
                 )
+                self._jobs.tell_end(job)
             self._take(WorkerFreed(job=job, time=time.time()))
 
     def _outcome_now(self, state: RunState, reason: str) -> RunOutcome:

@@ -28,16 +28,17 @@ def round_command(
     environment: Mapping[str, str],
     *,
     again: bool = False,
+    script: Path | None = None,
 ) -> JobCommand:
     """How the training of a job is run: its round script, by bash, in its `commands/`.
 
     `overrides` are the words of `--set`, passed on as the script's own arguments. `again`: it has
-    run before and may go on from its checkpoint.
+    run before and may go on from its checkpoint. `script` stands in for the round script.
     """
     words = (f"{name}={value}" for name, value in overrides.items())
     return JobCommand(
         token=token,
-        argv=["bash", "-c", _RECORDING, "bash", str(job.round_script), *words],
+        argv=["bash", "-c", _RECORDING, "bash", str(script or job.round_script), *words],
         cwd=job.commands,
         environment={
             "MMAR_ROOT": str(job.root),

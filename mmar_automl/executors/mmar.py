@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmar_automl.api import Executor, Handle, JobFailed, Launcher
+from mmar_automl.api import Handle, JobFailed, Launcher
 from mmar_automl.defs import (
     Context,
     ContextKey,
     FailureClass,
     JobState,
     Outcome,
+    ProcessStatus,
     Recommendation,
     Score,
-    SearchSpace,
+)
+from mmar_automl.executors.base_mmar import (
+    BaseMMARExecutor,
+    Patience,
+    conclude,
+    could_not_start,
+    note,
 )
 from mmar_automl.executors.command import round_command
 from mmar_automl.executors.failures import classify, log_end
@@ -30,28 +35,16 @@ from mmar_automl.jobs import result
 from mmar_automl.jobs.prepare import prepare, prepare_again
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
 from mmar_automl.mmar.load import Mmar
-from mmar_automl.mmar.write import write_json
-from mmar_automl.search import parse
-
-GRACE = 10.0
-"""Seconds between SIGTERM and SIGKILL."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a job may take, in seconds; None for ever. `stall`: without a sign of life."""
-
-    job: float | None = None
-    stall: float | None = None
-    grace: float = GRACE
-
-
-class MMARExecutor(Executor):
+class MMARExecutor(BaseMMARExecutor):
     """Clara's executor of local MMARs.
 
     `remove_search_augs` takes the search sections out of a job's config. `msg_destination` and
     `poll_interval` are accepted for Clara's sake: the output always goes to the job's log, and
-    nothing is polled. `environment` gives the extra environment of a worker by its name.
+    nothing is polled. `environment` gives the extra environment of a worker by its name. A
+    subclass may replace `do_job`, or any of the three verbs for a process; its jobs are then run
+    as `BaseMMARExecutor` runs them.
     """
 
     def __init__(
@@ -64,18 +57,12 @@ class MMARExecutor(Executor):
         environment: Callable[[str], Mapping[str, str]] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._remove_search = remove_search_augs
+        super().__init__(poll_interval, remove_search_augs)
+        self.equip(environment, patience)
         self._launcher: Launcher = launcher or LocalLauncher()
-        self._environment = environment or (lambda _worker: {})
-        self._patience = patience or Patience()
         self._handles: dict[str, Handle] = {}
         self._aborted: dict[str, int] = {}
         self._lock = threading.Lock()
-
-    def determine_search_space(self, ctx: Context) -> SearchSpace:
-        """The space of the base training config."""
-        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
-        return parse(mmar.train_config.data)
 
     def execute(self, recommendation: Recommendation, ctx: Context) -> Score:
         """Make the job MMAR, run its round script, read its score.
@@ -83,6 +70,8 @@ class MMARExecutor(Executor):
         A job of an earlier search process (LEFT_OVER) that still runs is taken over; one that
         ended meanwhile is read; one that is gone goes on from its checkpoint.
         """
+        if self._is_replaced():
+            return super().execute(recommendation, ctx)
         name: str = ctx.get_prop(ContextKey.JOB_NAME)
         job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
         record = self._record(recommendation, ctx)
@@ -98,7 +87,7 @@ class MMARExecutor(Executor):
             handle = self._start(recommendation, ctx, job, record)
             try:
                 record.update(state="running", pid=handle.pid, process_started=handle.started)
-                _note(job, record)
+                note(job, record)
                 status, cut_short = self._wait(handle, job, self._watch(job, ctx))
             except BaseException:
                 # Whatever went wrong, no training goes on that nobody waits for.
@@ -124,13 +113,16 @@ class MMARExecutor(Executor):
             # It was told to end; what it had by then is its score.
             state, reason = cut
             cut_short = JobFailed(reason, state=state, exit_status=status, score=score)
-        self._conclude(job, record, status, stats, cut_short)
+        conclude(job, record, status, stats, cut_short)
         if cut_short is not None:
             raise cut_short
         return score
 
     def abort(self, ctx: Context) -> None:
         """End the job's tree without blocking; asked a second time, at once."""
+        if self._is_replaced():
+            super().abort(ctx)
+            return
         name: str = ctx.get_prop(ContextKey.JOB_NAME)
         with self._lock:
             asked = self._aborted[name] = self._aborted.get(name, 0) + 1
@@ -149,7 +141,7 @@ class MMARExecutor(Executor):
         outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
         record = _read_record(job)
         if record:
-            _note(job, {**record, "state": str(outcome.state)})
+            note(job, {**record, "state": str(outcome.state)})
 
     def shutdown(self, ctx: Context) -> None:
         """Nobody is left: what still runs is ended, and what jobs left behind."""
@@ -174,6 +166,48 @@ class MMARExecutor(Executor):
         if handle is not None:
             self._launcher.cancel(handle, self._patience.grace)
 
+    def submit_process(
+        self, job_name: str, my_mmar_root: str, train_cmd_script: str, ctx: Context
+    ) -> object:
+        """Start a script of the job MMAR, by bash, in the job's own `commands/`."""
+        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
+        command = round_command(
+            MmarLayout(Path(my_mmar_root)),
+            f"{self._token(job_name, ctx)}#{ctx.get_prop(ContextKey.ATTEMPT, 1)}",
+            mmar.job_overrides(),
+            self.job_environment(ctx),
+            script=Path(my_mmar_root, train_cmd_script),
+        )
+        try:
+            return self._launcher.submit(command, ctx.get_prop(ContextKey.GPUS, []))
+        except OSError as error:
+            raise could_not_start(error) from error
+
+    def check_process(self, job_name: str, prc: Any, ctx: Context) -> ProcessStatus:
+        """How the process stands; its exit status goes into `ctx`."""
+        state = self._launcher.poll([prc])[prc.token]
+        if state.running:
+            return ProcessStatus.RUNNING
+        ctx.set_prop(ContextKey.PROCESS_EXIT_STATUS, state.exit_status)
+        return ProcessStatus.SUCCESS if state.exit_status == 0 else ProcessStatus.ERROR
+
+    def stop_process(self, prc: Any, ctx: Context) -> None:
+        """End the job's whole tree."""
+        self._launcher.cancel(prc, self._patience.grace)
+
+    def _is_replaced(self) -> bool:
+        """Whether a subclass does part of a job itself."""
+        return any(
+            getattr(type(self), verb) is not getattr(MMARExecutor, verb)
+            for verb in ("do_job", "submit_process", "check_process", "stop_process")
+        )
+
+    @staticmethod
+    def _token(name: str, ctx: Context) -> str:
+        """What a job's processes are known by, whichever search process looks for them."""
+        place = ctx.get_prop(ContextKey.JOB_MMAR_ROOT)
+        return f"{ctx.get_prop(ContextKey.RUN_TOKEN, place)}/{name}"
+
     def _start(
         self, recommendation: Recommendation, ctx: Context, job: MmarLayout, record: dict[str, Any]
     ) -> Handle:
@@ -181,7 +215,7 @@ class MMARExecutor(Executor):
         mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
         name: str = ctx.get_prop(ContextKey.JOB_NAME)
         attempt = ctx.get_prop(ContextKey.ATTEMPT, 1)
-        token = f"{ctx.get_prop(ContextKey.RUN_TOKEN, job.root)}/{name}"
+        token = self._token(name, ctx)
         try:
             again = False
             if attempt > 1:
@@ -203,11 +237,7 @@ class MMARExecutor(Executor):
                 handle = self._launcher.submit(command, ctx.get_prop(ContextKey.GPUS, []))
                 self._handles[name] = handle
         except OSError as error:
-            full = error.errno == 28  # ENOSPC
-            raise JobFailed(
-                f"could not be started: {error}",
-                failure=FailureClass.DISK_FULL if full else FailureClass.NOT_STARTED,
-            ) from error
+            raise could_not_start(error) from error
         return handle
 
     def _adopt(self, name: str, token: str) -> Handle | None:
@@ -267,46 +297,6 @@ class MMARExecutor(Executor):
             except OSError:
                 continue
         return max(signs)
-
-    def _record(self, recommendation: Recommendation, ctx: Context) -> dict[str, Any]:
-        return {
-            "name": ctx.get_prop(ContextKey.JOB_NAME),
-            "recommendation": recommendation.id,
-            "parameters": ctx.get_prop(ContextKey.NAMED_VALUES),
-            "worker": ctx.get_prop(ContextKey.WORKER_NAME),
-            "gpus": list(ctx.get_prop(ContextKey.GPUS)),
-            "attempt": ctx.get_prop(ContextKey.ATTEMPT, 1),
-            "state": "starting",
-            "started": ctx.get_prop(ContextKey.JOB_START_TIME),
-        }
-
-    @staticmethod
-    def _conclude(
-        job: MmarLayout,
-        record: dict[str, Any],
-        status: int | None,
-        score: result.TrainStats,
-        failed: JobFailed | None,
-    ) -> None:
-        if failed is not None:
-            state = str(failed.state)
-        else:
-            state = "finished" if score.metric_value is not None else "finished_no_score"
-        record.update(
-            state=state,
-            ended=time.time(),
-            exit_status=status,
-            score=score.metric_value if failed is None or failed.score is not None else None,
-            failure=None if failed is None or failed.failure is None else str(failed.failure),
-            message="" if failed is None else str(failed),
-        )
-        _note(job, record)
-
-
-def _note(job: MmarLayout, record: Mapping[str, Any]) -> None:
-    """Write job.json if it can be written: the journal has it all, and a full disk shows there."""
-    with contextlib.suppress(OSError):
-        write_json(job.job, record)
 
 
 def _read_record(job: MmarLayout) -> dict[str, Any]:

@@ -24,12 +24,14 @@ class StatsHandler(Handler):
 
     def handle_event(self, event: str, ctx: Context) -> None:
         """Trace every event, then do what it asks for."""
-        run = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT)))
-        stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        job = ctx.get_prop(ContextKey.JOB_NAME, "")
-        detail = _detail(event, ctx)
-        with run.trace.open("a", encoding="utf-8") as file:
-            file.write(" ".join(filter(None, (stamp, event, job, detail))) + "\n")
+        # Where a trace was asked for, the engine's own has these lines.
+        if ctx.get_prop(ContextKey.TRACE_DEST_TYPE) is None:
+            run = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT)))
+            stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
+            job = ctx.get_prop(ContextKey.JOB_NAME, "")
+            detail = _detail(event, ctx)
+            with run.trace.open("a", encoding="utf-8") as file:
+                file.write(" ".join(filter(None, (stamp, event, job, detail))) + "\n")
         super().handle_event(event, ctx)
 
     def end_job(self, ctx: Context) -> None:

@@ -124,10 +124,16 @@ def read(
 
 
 def component_args(automl: Any, kind: str, name: str) -> dict[str, Any]:
-    """The args of the enabled component of this name under `kind` (`handlers`), or none."""
+    """The args of the enabled component of this name under `kind` (`handlers`), or none.
+
+    A class of that name given by its path counts: `medl.apps.automl.mmar_handler.MMARHandler`.
+    """
     found = automl.get(kind, []) if isinstance(automl, Mapping) else []
     for component in found if isinstance(found, list) else [found]:
-        if isinstance(component, Mapping) and component.get("name") == name:
+        if not isinstance(component, Mapping):
+            continue
+        called = str(component.get("path") or component.get("name")).rpartition(".")[2]
+        if called == name:
             args = component.get("args")
             if isinstance(args, dict) and component.get("disabled") is not True:
                 return args

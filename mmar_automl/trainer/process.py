@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from mmar_automl.trainer.distributed import ALONE, Place
@@ -26,16 +23,6 @@ QUIET = (
     (r".*pkg_resources.*", UserWarning),
     (r".*tqdm is not installed.*", UserWarning),
 )
-
-
-def append_to_path(folders: Sequence[Path]) -> None:
-    """Make an MMAR's own Python importable, behind everything else.
-
-    In front, a file of the user's named `http.py` would take the place of Python's own.
-    """
-    ours = {os.path.realpath(folder) for folder in folders}
-    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") not in ours]
-    sys.path.extend(str(folder) for folder in folders if folder.is_dir())
 
 
 def device(known: Mapping[str, Any], place: Place = ALONE) -> str:

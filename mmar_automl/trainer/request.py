@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mmar_automl.byoc import append_to_path
 from mmar_automl.errors import BadInput, ConfigProblems, format_path
 from mmar_automl.mmar.environment import variables
 from mmar_automl.mmar.layout import MmarLayout
@@ -70,7 +71,7 @@ def prepare(
     env = environment.data if isinstance(environment.data, dict) else {}
     known = variables(config, env, request.overrides, request.root)
     folders = [folder for folder in layout.custom if folder.is_dir()]
-    process.append_to_path(layout.custom)
+    append_to_path(layout.custom)
     translation = translate(
         source,
         known,

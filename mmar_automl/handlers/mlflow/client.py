@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
+import threading
 from typing import Any
 
 _OUTAGES = frozenset(
@@ -17,6 +19,9 @@ _OUTAGES = frozenset(
         "CANCELLED",
     }
 )
+
+
+_MIGRATING = threading.RLock()
 
 
 def client_class() -> Any:
@@ -43,7 +48,29 @@ def client_class() -> Any:
             variable.default = value
     if hasattr(database, "MAX_RETRY_COUNT"):
         database.MAX_RETRY_COUNT = 3
+    _migrate_one_by_one()
     return mlflow.MlflowClient
+
+
+def _migrate_one_by_one() -> None:
+    """Let only one thread at a time make or upgrade a database.
+
+    alembic keeps the migration at work in a global. A user's handler that opens a store of its
+    own while ours is being made broke both: columns were added twice, keys were missing.
+    """
+    from alembic import command
+
+    with _MIGRATING:
+        upgrade = command.upgrade
+        if hasattr(upgrade, "__wrapped__"):
+            return
+
+        @functools.wraps(upgrade)
+        def upgrade_alone(*args: Any, **kwargs: Any) -> Any:
+            with _MIGRATING:
+                return upgrade(*args, **kwargs)
+
+        command.upgrade = upgrade_alone
 
 
 def is_outage(error: Exception) -> bool:

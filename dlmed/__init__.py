@@ -1,0 +1,8 @@
+"""Clara's `dlmed`. Its modules are in `mmar_automl/compat/dlmed`: code written for Clara Train
+imports them by this name, and its scripts run them."""
+
+from pathlib import Path
+
+import mmar_automl.compat
+
+__path__ = [str(Path(path, "dlmed")) for path in mmar_automl.compat.__path__]

@@ -1,0 +1,66 @@
+"""The Python in an MMAR's custom/ and BYOC/: what cannot be imported as it stands there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmar_automl.byoc import taken
+from mmar_automl.errors import Problem
+from mmar_automl.mmar.load import Mmar
+
+
+def check_own_python(mmar: Mmar) -> list[Problem]:
+    """Files that Python cannot read, and names that are taken.
+
+    An error where the training config names the module, since no job could train; else a
+    warning. What config_automl.json names is imported, and told of where it stands.
+    """
+    named = {path.partition(".")[0] for path in _paths(mmar.train_config.data)}
+    called = {path.partition(".")[0] for path in _paths(mmar.automl_config.data)}
+    problems = []
+    for folder in mmar.layout.custom:
+        for file in sorted(folder.glob("*.py")) + sorted(folder.glob("*/__init__.py")):
+            module = file.parent.name if file.name == "__init__.py" else file.stem
+            if module in called:
+                continue
+            problem = _fault(file, module, folder, "error" if module in named else "warning")
+            if problem is not None:
+                problems.append(problem)
+    return problems
+
+
+def _fault(file: Path, module: str, folder: Path, severity: Any) -> Problem | None:
+    clash = taken(module, [folder])
+    if clash is not None:
+        own = file if file.name != "__init__.py" else file.parent
+        return Problem(
+            severity=severity,
+            file=str(own),
+            message=f"has the name of a module that is installed, {clash[1]}, which is found first",
+            hint="rename it: nothing imports this one",
+        )
+    try:
+        ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        return Problem(
+            severity=severity, file=str(file), line=error.lineno, message=f"{error.msg} (Python)"
+        )
+    except (OSError, ValueError) as error:
+        return Problem(severity=severity, file=str(file), message=f"cannot be read: {error}")
+    return None
+
+
+def _paths(node: Any) -> Iterator[str]:
+    """Every `path` of a component in a config."""
+    ahead = [node]
+    while ahead:
+        each = ahead.pop()
+        if isinstance(each, Mapping):
+            if isinstance(each.get("path"), str):
+                yield each["path"]
+            ahead += each.values()
+        elif isinstance(each, list):
+            ahead += each

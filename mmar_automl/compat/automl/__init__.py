@@ -1,0 +1,1 @@
+"""Clara's `automl`: the nouns, the classes to subclass, the engine."""
