@@ -25,6 +25,7 @@ WIRED = {
     "controller": "controller",
     "executor": "executor",
     "handler": "handlers",
+    "pruner": "pruner",
     "transform": "pre_transforms",
 }
 """Each kind that has a template, with the key that its component stands under."""

@@ -24,6 +24,7 @@ class Kind(str, enum.Enum):
     controller = "controller"
     handler = "handler"
     executor = "executor"
+    pruner = "pruner"
     transform = "transform"
 
 
@@ -49,7 +50,7 @@ def new(
 ) -> None:
     """Write a component of your own into custom/, working and commented, and add it to the config.
 
-    A controller or executor takes the place of the one that is named there; the rest of the
+    A controller, executor or pruner takes the place of the one that is named there; the rest of the
     config stays as it is, letter by letter.
     """
     from mmar_automl.app.scaffold import write_component

@@ -73,6 +73,37 @@ def test_a_new_executor_runs_the_jobs(make_mmar: MakeMmar) -> None:
         assert "made up" in (mmar.job(job["name"]) / "log.txt").read_text()
 
 
+SLOW = """import json, os, sys, time
+root = sys.argv[1]
+score = json.load(open(root + "/config/config_train.json"))["score"]
+for epoch in range(1, 41):
+    with open(root + "/models/progress.jsonl", "a") as file:
+        file.write(json.dumps({"epoch": epoch, "metric": score, "seconds": epoch * 0.05}) + "\\n")
+    with open(root + "/stats.new", "w") as file:
+        json.dump({"best_validation_metric": score}, file)
+    os.replace(root + "/stats.new", root + "/models/train_stats.json")
+    time.sleep(0.05)
+"""
+
+
+def test_a_new_pruner_ends_what_is_hopeless(make_mmar: MakeMmar) -> None:
+    """The second job is far behind the first and does not come to its end."""
+    mmar = make_mmar(searching(score=[0.9, 0.1]))
+    (mmar.root / "custom/stand_in.py").write_text(SLOW)
+    new(mmar, "pruner", "MyCut")
+    assert mmar.read("config/config_automl.json")["pruner"] == {"path": "my_cut.MyCut"}
+    assert mmar.run("validate", "{root}", "--strict").returncode == 0
+    done = mmar.search(workers="cpu")
+    assert done.returncode == 0, done.stderr
+    assert "MyCut: stops what is 0.2 behind" in done.stdout
+    jobs = {job["name"]: job for job in mmar.report()["jobs"]}
+    assert jobs["W1_1_J1"]["state"] == "finished"
+    assert jobs["W1_2_J2"]["state"] == "pruned"
+    assert "where the best had 0.9" in jobs["W1_2_J2"]["message"]
+    epochs = (mmar.job("W1_2_J2") / "models/progress.jsonl").read_text().count("\n")
+    assert 4 <= epochs < 40
+
+
 @pytest.mark.parametrize(
     ("body", "state", "message"),
     [
@@ -163,7 +194,7 @@ def test_what_cannot_be_wired_is_not_written(
     assert run("new", "handler", "MyEar", mmar.root, "--no-config").code == 2
 
 
-@pytest.mark.parametrize("kind", ["controller", "handler", "executor", "transform"])
+@pytest.mark.parametrize("kind", ["controller", "handler", "executor", "pruner", "transform"])
 @pytest.mark.parametrize("fault", sorted(path.name for path in MMARS.iterdir() if path.is_dir()))
 def test_a_broken_mmar_gets_the_component_or_a_reason(
     kind: str, fault: str, tmp_path: Path, run: Callable[..., object]
