@@ -26,6 +26,7 @@ from mmar_automl.engine.events import (
     WorkerFreed,
 )
 from mmar_automl.engine.instructions import (
+    AbortJobs,
     CutJob,
     EndRun,
     GiveUp,
@@ -94,6 +95,7 @@ def simulate(
 ) -> Simulated:
     """Run a search to its end, or until jobs have trained `most_epochs` in all.
 
+    `limits.max_time` is in virtual seconds: what runs then is interrupted, as in a search.
     `training` is asked once for each configuration, by readable names (`learning_rate`,
     `RandFlipd.prob`). A job that is paused and promoted goes on where it was. What the controller
     raises is raised here.
@@ -148,7 +150,12 @@ class _Search:
         while self._end is None and self._ahead:
             if most_epochs is not None and self._found.epochs >= most_epochs:
                 break
-            self._now, _, name = heapq.heappop(self._ahead)
+            at, _, name = heapq.heappop(self._ahead)
+            if self._limits.max_time is not None and at > self._limits.max_time:
+                self._now = self._limits.max_time
+                self._stop("limits", f"the {self._now:g} s of max_time are over", abort=True)
+                break
+            self._now = at
             self._trained(name)
         if self._end is not None:
             self._take(RunEnded(state=self._end.state, reason=self._end.reason, time=self._now))
@@ -187,6 +194,8 @@ class _Search:
 
     def _ended(self, name: str, state: JobState, message: str) -> None:
         scores = self._trainings[name].scores[: self._done[name]]
+        if state is JobState.INTERRUPTED:
+            scores = []
         best = max(range(len(scores)), key=scores.__getitem__) if scores else None
         event = JobEnded(
             job=name, state=state, message=message, time=self._now,
@@ -205,12 +214,13 @@ class _Search:
         if self._state.stop is None:
             self._stop(issuer, reason)
 
-    def _stop(self, issuer: str, reason: str) -> None:
+    def _stop(self, issuer: str, reason: str, *, abort: bool = False) -> None:
         self._take(
             StopRequested(
-                issuer=issuer, reason=reason, state=RunState.STOPPED, final=True, time=self._now
+                issuer=issuer, reason=reason, state=RunState.STOPPED, abort=abort,
+                final=not abort, time=self._now,
             )
-        )
+        )  # fmt: skip
 
     def _recommended(self, made: list[Any], after: str | None) -> None:
         most = self._limits.max_jobs
@@ -240,6 +250,9 @@ class _Search:
         elif isinstance(instruction, GiveUp):
             for job in instruction.jobs:
                 self._pruning.ended(job)
+        elif isinstance(instruction, AbortJobs):
+            for name in instruction.jobs:
+                self._ended(name, JobState.INTERRUPTED, "stopped with the search")
         elif isinstance(instruction, EndRun):
             self._end = instruction
 

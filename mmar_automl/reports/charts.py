@@ -26,6 +26,7 @@ POINTS = 40_000
 LOOKS: Mapping[JobState, tuple[str, str, str]] = {
     JobState.FINISHED: (BLUE, "circle", ""),
     JobState.PRUNED: (ORANGE, "triangle-down", "/"),
+    JobState.PAUSED: (ORANGE, "triangle-right", "/"),
     JobState.FAILED: (RED, "x", "x"),
     JobState.FINISHED_NO_SCORE: (VIOLET, "diamond", "."),
     JobState.INTERRUPTED: (GREY, "square", "-"),

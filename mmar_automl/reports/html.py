@@ -241,6 +241,7 @@ def _pruned(record: Record) -> list[tuple[str, ...]]:
                     f"{curve[-1].epoch:g}" if curve else "unknown",
                     "–" if row.score is None else f"{row.score:.4f}",
                     "–" if row.epoch is None else str(row.epoch),
+                    row.message,
                 )
             )
     return lines

@@ -119,6 +119,10 @@ def test_an_interrupted_search_keeps_its_paused_jobs(make_mmar: MakeMmar) -> Non
     search.communicate(timeout=30)
     assert search.returncode == 130
     assert "paused" in {job["state"] for job in mmar.report("x")["jobs"]}
+    page = mmar.root / "report.html"
+    done = mmar.run("report", "{root}", "x", "--html", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "paused" in page.read_text(encoding="utf-8")
     done = resume(mmar, workers="cpu")
     assert done.returncode == 0, done.stderr
     _check_whole(mmar, [0.5, 0.4, 0.3, 0.2, 0.1, 0.05])

@@ -13,6 +13,7 @@ from mmar_automl.controllers.random import RandomController
 from mmar_automl.defs import Context, JobState, Outcome, Recommendation, SearchSpace
 from mmar_automl.engine.limits import Limits
 from mmar_automl.engine.simulate import Training, simulate
+from mmar_automl.pruners.asha import AshaPruner
 from mmar_automl.search import parse
 
 
@@ -56,6 +57,18 @@ def test_limits_hold() -> None:
         workers=1, limits=Limits(patience=2),
     )  # fmt: skip
     assert len(worse.jobs) == 3
+
+
+def test_the_time_is_virtual_too() -> None:
+    """What runs when it is over is interrupted; what was paused stays so, for a resume."""
+    found = simulate(
+        GridController(), space(8), flat, workers=2, pruner=AshaPruner(grace=1),
+        limits=Limits(max_time=10),
+    )  # fmt: skip
+    assert (found.seconds, found.reason) == (10, "the 10 s of max_time are over")
+    states = {job.state for job in found.jobs}
+    assert JobState.INTERRUPTED in states
+    assert JobState.RUNNING not in states
 
 
 def test_a_training_without_a_score_ends_without_one() -> None:
