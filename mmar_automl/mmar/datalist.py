@@ -20,11 +20,11 @@ _SHOWN = 3
 def check_data_list(mmar: Mmar) -> list[Problem]:
     """What is missing of the data that the config's datasets read."""
     problems: list[Problem] = []
-    for section, dataset in _datasets(mmar.train_config.data):
+    for place, dataset in _datasets(mmar.train_config.data):
         before = len(problems)
         filled: dict[str, Any] = {}
         for key in _KEYS:
-            path: JsonPath = (section, "dataset", key)
+            path: JsonPath = (*place, key)
             try:
                 filled[key] = substitute(dataset.get(key), mmar.variables)
             except UnknownVariable as error:
@@ -34,7 +34,7 @@ def check_data_list(mmar: Mmar) -> list[Problem]:
             if not isinstance(filled[key], (str, type(None))):
                 problems.append(_error(mmar.train_config, path, dataset[key], "must be a text"))
         if len(problems) == before and filled["data_list_file_path"]:
-            problems += _check_list(mmar, section, filled)
+            problems += _check_list(mmar, str(place[0]), filled)
     return _once(problems)
 
 
@@ -56,12 +56,20 @@ def _error(source: JsonSource, path: JsonPath, value: Any, message: str, hint: s
     )
 
 
-def _datasets(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _datasets(config: Mapping[str, Any]) -> Iterator[tuple[JsonPath, Mapping[str, Any]]]:
+    """What reads a data list, and where: 4.x's datasets, and the image pipelines of 3.x."""
     for section in ("train", "validate"):
         body = config.get(section)
-        dataset = body.get("dataset") if isinstance(body, Mapping) else None
-        if isinstance(dataset, Mapping) and "data_list_file_path" in dataset:
-            yield section, dataset
+        if not isinstance(body, Mapping):
+            continue
+        pipeline = body.get("image_pipeline")
+        args = pipeline.get("args") if isinstance(pipeline, Mapping) else None
+        for place, found in (
+            ((section, "dataset"), body.get("dataset")),
+            ((section, "image_pipeline", "args"), args),
+        ):
+            if isinstance(found, Mapping) and "data_list_file_path" in found:
+                yield place, found
 
 
 def _check_list(mmar: Mmar, section: str, dataset: Mapping[str, Any]) -> list[Problem]:

@@ -105,8 +105,8 @@ class Built:
         return self._blame_by_text(text) or place_of(error, origins)
 
     def component_at(self, path: JsonPath) -> Any:
-        """What stands in Clara's config at a path."""
-        component: Any = self.translation.conf
+        """What stands in the user's config at a path."""
+        component: Any = self.translation.written or self.translation.conf
         for step in path:
             component = component[step]
         return component

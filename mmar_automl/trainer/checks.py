@@ -136,7 +136,8 @@ def validation(translation: Translation, file: str) -> list[Problem]:
             message=f"a validation every {interval} epochs never comes in {epochs} "
             f"epoch{'s' if epochs != 1 else ''}, so there would be no score",
             file=file,
-            path=(*path, "args", "interval"),
+            # A path of one step is 3.x's first-level switch itself.
+            path=path if len(path) == 1 else (*path, "args", "interval"),
             value=interval,
             hint="train longer, or validate more often (num_interval_per_valid)",
         )

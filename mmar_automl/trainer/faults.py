@@ -103,7 +103,7 @@ def place_of(error: BaseException, origins: Mapping[int, JsonPath]) -> JsonPath 
 def shown(path: JsonPath, component: Any) -> str:
     """`train.loss: DiceLoss(softmax=True)`, or the path alone where no component stands."""
     text = format_path(path)
-    if not isinstance(component, dict):
+    if not isinstance(component, dict) or not ("name" in component or "path" in component):
         return text
     args = component.get("args")
     pairs = args.items() if isinstance(args, dict) else ()

@@ -113,14 +113,16 @@ def test_missing_files_of_the_data_list(mmar, config, volumes, tmp_path):
     assert "Traceback" not in ran.stderr
 
 
-def test_the_generation_before_is_one_clear_line(checked):
-    """SH-26: a TensorFlow config is not forty unknown names."""
-    config = json.loads((CLARA / "tensorflow" / "config" / "trn_autoML_Enum.json").read_text())
-    config.update(epochs=20, num_training_epoch_per_valid=1)
+@pytest.mark.parametrize("file", sorted((CLARA / "tensorflow" / "config").glob("trn_*")), ids=str)
+def test_configs_of_the_generation_before_are_in_order(file, checked):
+    """SH-26: Clara 3.x's own AutoML configs, unmodified but for the epochs that never validated."""
+    config = {**json.loads(file.read_text()), "epochs": 20}
     errors = [problem for problem in checked(config) if problem[0] == "error"]
-    assert len(errors) == 1
-    assert errors[0][2].startswith("Clara Train 3.x (TensorFlow) MMAR: components ")
-    assert "LoadNifti" in errors[0][2]
+    if "AMP" in file.name:
+        ((_, path, message, _),) = errors
+        assert (path, message) == ("train.model.path", "there is no such class or function")
+    else:
+        assert errors == []
 
 
 def test_anothers_training_is_anothers_business(checked, config, mmar):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from mmar_automl.trainer.generations import tensorflow_components
 from mmar_automl.trainer.memory import cached_bytes
 
 
@@ -97,14 +96,6 @@ def test_a_smart_cache_gets_its_handler(translated, config):
     }
     config["train"]["handlers"].append({"name": "SmartCacheHandler"})
     assert len(translated(config).bundle["train"]["handlers"]) == len(handlers)
-
-
-def test_a_generation_is_told_by_its_sections():
-    """A 4.x config with a misspelt name is no TensorFlow config."""
-    assert tensorflow_components({"train": {"model": {"name": "SegAhnet"}}}) == []
-    model, loss = {"name": "SegAhnet"}, {"name": "FocalLoss"}
-    tensorflow = {"train": {"aux_ops": [], "model": model, "loss": loss}}
-    assert tensorflow_components(tensorflow) == ["SegAhnet"]
 
 
 def test_cached_memory_is_told_from_the_headers(tmp_path):

@@ -1,0 +1,154 @@
+"""An entry of the catalog: an old name and what it is today."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar, get_type_hints
+
+from mmar_automl.mmar.environment import UnknownVariable, substitute
+from mmar_automl.trainer.vocabulary.facts import Facts
+
+Args = dict[str, Any]
+Made = dict[str, Any]
+"""A component of a 4.1 config."""
+Ints = tuple[int, ...]
+"""Whole numbers: a list, or 3.x's `"1,2,2,4"`."""
+
+CATALOG: dict[str, Entry] = {}
+"""Old name → entry."""
+
+_OWN = "mmar_automl.trainer.clara3"
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Unfit(Exception):
+    """An argument that cannot be said in today's words; `argument` may be empty."""
+
+    def __init__(self, argument: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.argument = argument
+        self.hint = hint
+
+
+@dataclass
+class Context:
+    """What an entry may ask of the rest of the config, and where it leaves its remarks."""
+
+    facts: Facts
+    known: Mapping[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One old name. `kind` is the section that it belongs to, as `transform` or `loss`."""
+
+    name: str
+    kind: str
+    function: Callable[..., Made]
+
+    @cached_property
+    def differs(self) -> str:
+        """Where the semantics differ, or nothing: the docstring behind `Differs:`."""
+        text = " ".join((self.function.__doc__ or "").split())
+        return text.partition("Differs: ")[2]
+
+    @cached_property
+    def arguments(self) -> dict[str, inspect.Parameter]:
+        """What the old component took, without our `context`."""
+        every = inspect.signature(self.function).parameters
+        return {name: parameter for name, parameter in every.items() if name != "context"}
+
+    @cached_property
+    def _types(self) -> dict[str, Any]:
+        return get_type_hints(self.function)
+
+    def make(self, args: Mapping[str, Any], context: Context) -> Made:
+        """The component of today; raises `Unfit`."""
+        unknown = [name for name in args if name not in self.arguments]
+        if unknown:
+            raise Unfit(unknown[0], f"{self.name} has no argument {unknown[0]!r}",
+                        f"it takes {', '.join(self.arguments)}")  # fmt: skip
+        for name, parameter in self.arguments.items():
+            if parameter.default is inspect.Parameter.empty and name not in args:
+                raise Unfit("", f"{self.name} needs the argument {name!r}")
+        read = {name: self._read(name, value, context.known) for name, value in args.items()}
+        if "context" in inspect.signature(self.function).parameters:
+            read["context"] = context
+        return self.function(**read)
+
+    def _read(self, name: str, value: Any, known: Mapping[str, Any]) -> Any:
+        """An argument that is computed with, as a value; one that is handed on, as it stands."""
+        wanted = self._types.get(name, Any)
+        if wanted is Any:
+            return value
+        try:
+            value = substitute(value, known)
+        except UnknownVariable as error:
+            raise Unfit(name, str(error)) from None
+        reader = {bool: _flag, float: _number, int: _whole, Ints: _whole_numbers}.get(wanted)
+        found = reader(value) if reader else value
+        if found is None:
+            words = {bool: "true or false", float: "a number", int: "a whole number"}
+            raise Unfit(name, f"{name} is {words.get(wanted, 'whole numbers, as [1, 2, 2, 4]')}")
+        return found
+
+
+def entry(name: str, kind: str) -> Callable[[_Function], _Function]:
+    """Put a function into the catalog under an old name."""
+
+    def add(function: _Function) -> _Function:
+        CATALOG[name] = Entry(name, kind, function)
+        return function
+
+    return add
+
+
+def component(name: str, **args: Any) -> Made:
+    """A component of MONAI's or torch's."""
+    return {"name": name, "args": args}
+
+
+def own(name: str, **args: Any) -> Made:
+    """A component of `clara3`, as `transforms.RandCropROId`."""
+    return {"path": f"{_OWN}.{name}", "args": args}
+
+
+def listed(fields: Any) -> list[str]:
+    """`fields` may be one name."""
+    return [fields] if isinstance(fields, str) else list(fields)
+
+
+def is_label(name: str) -> bool:
+    """Whether a field is a label, which must never be interpolated: 3.x told by its name."""
+    return "label" in name.lower()
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def _whole_numbers(value: Any) -> Ints | None:
+    if isinstance(value, str):
+        value = value.replace("(", "").replace(")", "").split(",")
+    numbers = [_whole(item) for item in value] if isinstance(value, list) else [_whole(value)]
+    return None if None in numbers else tuple(n for n in numbers if n is not None)

@@ -1,0 +1,116 @@
+"""Networks: 3.x's ended in their activation, MONAI's in logits; see `facts`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmar_automl.trainer.vocabulary.entry import Context, Ints, Made, Unfit, component, entry, own
+from mmar_automl.trainer.vocabulary.facts import ACTIVATIONS
+
+
+@entry("SegResnet", "model")
+def seg_resnet(
+    num_classes: Any = 2,
+    use_vae: bool = False,
+    blocks_down: Ints = (1, 2, 2, 4),
+    blocks_up: Ints = (1, 1, 1),
+    init_filters: Any = 8,
+    use_batch_norm: bool = False,
+    use_group_norm: bool = False,
+    use_group_normG: int = 8,  # noqa: N803
+    reg_weight: Any = 0.0,
+    dropout_prob: Any = 0.0,
+    final_activation: str = "softmax",
+    n_spatial_dim: Any = 3,
+    *,
+    context: Context,
+) -> Made:
+    """The residual network. Differs: `final_activation` goes to the loss and the post transforms,
+    `reg_weight` to the optimizer as weight decay, on all weights; group norm takes as many groups
+    as there are channels where it would have more; `use_vae` is not supported."""
+    if use_vae:
+        raise Unfit("use_vae", "the variational branch gives the loss a second output, which "
+                    "MONAI's trainer does not take", 'train with "use_vae": false')  # fmt: skip
+    _check_activation(final_activation)
+    return own(
+        "networks.SegResnet",
+        spatial_dims=n_spatial_dim,
+        in_channels=context.facts.image_channels,
+        out_channels=num_classes,
+        init_filters=init_filters,
+        blocks_down=list(blocks_down),
+        blocks_up=list(blocks_up),
+        dropout_prob=dropout_prob,
+        norm=_norm(use_batch_norm, use_group_norm),
+        groups=use_group_normG,
+    )
+
+
+@entry("Unet", "model")
+def unet(
+    num_classes: Any = 2,
+    nf_enc: Ints = (32, 64, 64, 64),
+    nf_dec: Ints | None = None,
+    use_batch_norm: bool = False,
+    use_group_norm: bool = False,
+    use_group_normG: int = 8,  # noqa: N803
+    reg_weight: Any = 0.0,
+    final_activation: str = "softmax",
+    n_spatial_dim: Any = 3,
+    *,
+    context: Context,
+) -> Made:
+    """The U-Net, by the channels of its encoder. Differs: MONAI's decoder mirrors the encoder, so
+    `nf_dec` is left out; `final_activation`, `reg_weight` and group norm as with SegResnet."""
+    if nf_dec is not None:
+        context.notes.append("Unet: nf_dec is left out, MONAI's decoder mirrors the encoder")
+    _check_activation(final_activation)
+    return own(
+        "networks.Unet",
+        spatial_dims=n_spatial_dim,
+        in_channels=context.facts.image_channels,
+        out_channels=num_classes,
+        channels=list(nf_enc),
+        norm=_norm(use_batch_norm, use_group_norm),
+        groups=use_group_normG,
+    )
+
+
+@entry("SegAhnet", "model")
+def seg_ahnet(
+    num_classes: Any = 2,
+    if_use_psp: bool = False,
+    pretrain_weight_name: Any = None,
+    plane: Any = "z",
+    final_activation: str = "softmax",
+    n_spatial_dim: Any = 3,
+    *,
+    context: Context,
+) -> Made:
+    """The anisotropic hybrid network. Differs: MONAI's begins untrained, TensorFlow's ResNet
+    weights fit no network of today's; `plane` is always the last axis, and `final_activation`
+    goes to the loss and the post transforms."""
+    if pretrain_weight_name:
+        context.notes.append(
+            "SegAhnet: pretrain_weight_name is left out, TensorFlow's weights cannot be read"
+        )
+    if plane not in ("z", None):
+        context.notes.append(f"SegAhnet: plane {plane!r} is left out, it is the last axis")
+    _check_activation(final_activation)
+    return component(
+        "AHNet",
+        spatial_dims=n_spatial_dim,
+        in_channels=context.facts.image_channels,
+        out_channels=num_classes,
+        psp_block_num=4 if if_use_psp else 0,
+    )
+
+
+def _norm(batch: bool, group: bool) -> str:
+    return "group" if group and not batch else "batch"
+
+
+def _check_activation(word: str) -> None:
+    if word not in ACTIVATIONS:
+        raise Unfit("final_activation", f"final_activation is {' or '.join(ACTIVATIONS)}",
+                    "for another one write the config with MONAI's components")  # fmt: skip

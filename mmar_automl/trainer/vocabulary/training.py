@@ -1,0 +1,121 @@
+"""Losses, optimizers, learning rate policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmar_automl.trainer.vocabulary.entry import Context, Made, component, entry, own
+
+
+@entry("Dice", "loss")
+def dice(
+    squared_pred: Any = False,
+    is_onehot_targets: bool = False,
+    skip_background: bool = False,
+    smooth: Any = 1e-5,
+    *,
+    context: Context,
+) -> Made:
+    """Dice loss. Differs: the activation is the loss's business now, and classes whose reference
+    is empty count as MONAI counts them."""
+    facts = context.facts
+    return component(
+        "DiceLoss",
+        include_background=not (skip_background and facts.classes > 1),
+        to_onehot_y=not is_onehot_targets and facts.classes > 1,
+        sigmoid=facts.activation == "sigmoid",
+        softmax=facts.activation == "softmax",
+        squared_pred=squared_pred,
+        smooth_nr=smooth,
+        smooth_dr=smooth,
+    )
+
+
+@entry("Focal", "loss")
+def focal(
+    skip_background: bool = False,
+    is_onehot_targets: bool = False,
+    gamma: Any = 2.0,
+    *,
+    context: Context,
+) -> Made:
+    """Focal loss. Differs: it takes logits, with a sigmoid for each class or a softmax, as the
+    network's `final_activation` says; Clara's weights of the classes are not published."""
+    facts = context.facts
+    return component(
+        "FocalLoss",
+        include_background=not (skip_background and facts.classes > 1),
+        to_onehot_y=not is_onehot_targets and facts.classes > 1,
+        gamma=gamma,
+        use_softmax=facts.activation == "softmax",
+    )
+
+
+@entry("Adam", "optimizer")
+def adam(*, context: Context) -> Made:
+    """Adam at the global learning rate. Differs: TensorFlow's epsilon is 1e-7, torch's 1e-8."""
+    return _optimizer("Adam", context)
+
+
+@entry("NovoGrad", "optimizer")
+def novo_grad(*, context: Context) -> Made:
+    """NovoGrad at the global learning rate. Differs: betas and epsilon are MONAI's defaults."""
+    return _optimizer("Novograd", context)
+
+
+def _optimizer(name: str, context: Context) -> Made:
+    return component(
+        name,
+        params="#@model.parameters()",
+        lr="{learning_rate}",
+        weight_decay=context.facts.reg_weight,
+    )
+
+
+@entry("ReducePoly", "lr_policy")
+def reduce_poly(poly_power: Any = 0.9) -> Made:
+    """`lr · (1 − epoch / epochs) ^ poly_power`, each epoch. The same."""
+    return component("PolynomialLR", optimizer="@optimizer", total_iters="{epochs}",
+                     power=poly_power)  # fmt: skip
+
+
+@entry("ReduceCosine", "lr_policy")
+def reduce_cosine(rate: Any = 0.5) -> Made:
+    """Half a cosine wave over all epochs. Differs: torch's has no `rate`; ours is
+    `lr · rate · (1 + cos(π · epoch / epochs))`, torch's CosineAnnealingLR at the rate 0.5."""
+    return own("schedulers.ReduceCosine", optimizer="@optimizer", total_epochs="{epochs}",
+               rate=rate)  # fmt: skip
+
+
+@entry("DecayOnStep", "lr_policy")
+def decay_on_step(decay_ratio: Any, decay_freq: Any) -> Made:
+    """`lr · decay_ratio` each `decay_freq` iterations. The same."""
+    return component("StepLR", optimizer="@optimizer", step_size=decay_freq, gamma=decay_ratio)
+
+
+@entry("ReduceOnPlateau", "lr_policy")
+def reduce_on_plateau(plateau_count_trigger: int, reduction_rate: Any) -> Made:
+    """`lr · reduction_rate` after so many validations without a better key metric. Differs:
+    torch calls better only what is better by a ten-thousandth."""
+    return component("ReduceLROnPlateau", optimizer="@optimizer", mode="max",
+                     factor=reduction_rate, patience=max(0, plateau_count_trigger - 1))  # fmt: skip
+
+
+STEPS = {
+    "ReducePoly": "epoch",
+    "ReduceCosine": "epoch",
+    "DecayOnStep": "iteration",
+    "ReduceOnPlateau": "validation",
+}
+"""What a policy goes by; everything else goes by epochs."""
+
+
+def steps_handler(by: str) -> Made:
+    """The handler that lets a policy take its steps."""
+    args: Made = {"lr_scheduler": "@lr_scheduler", "print_lr": False}
+    if by == "validation":
+        # It hangs on the evaluator, whose epoch is one validation.
+        args["step_transform"] = "lambda engine: engine.state.metrics[engine.state.key_metric_name]"
+    elif by == "iteration":
+        args["epoch_level"] = False
+    return component("LrScheduleHandler", **args)
