@@ -14,6 +14,7 @@ from mmar_automl.cli import (
     admin,
     best,
     components,
+    convert,
     evaluate,
     export,
     init,
@@ -53,6 +54,7 @@ for command in (
     train,
     evaluate,
     export,
+    convert,
 ):
     command.register(app)
 

@@ -1,4 +1,4 @@
-"""How a Clara 4.x config becomes a trained network.
+"""How a Clara config becomes a trained network.
 
 `request` reads what is asked for; `translate` turns the config into a MONAI bundle config without
 importing torch (`names`, `catalog` and `sources` know the components); `build` lets MONAI's

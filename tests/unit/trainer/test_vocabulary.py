@@ -1,0 +1,281 @@
+"""Clara 3.x's words in today's: one config after the other, without torch."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from mmar_automl.errors import format_path
+from mmar_automl.mmar.environment import variables
+from mmar_automl.mmar.source import JsonSource
+from mmar_automl.trainer.scopes import Findings
+from mmar_automl.trainer.translate import translate
+from mmar_automl.trainer.vocabulary import config as vocabulary
+from mmar_automl.trainer.vocabulary.entry import CATALOG
+from mmar_automl.trainer.vocabulary.known import UNSUPPORTED
+
+MMARS = Path(__file__).parents[2] / "mmars"
+FIELDS = ["image", "label"]
+TRANSFORMS = {
+    "LoadNifti": {"fields": FIELDS, "as_closest_canonical": True},
+    "LoadPng": {"fields": "image"},
+    "ConvertToChannelsFirst": {"fields": FIELDS},
+    "ScaleByResolution": {"fields": "label", "target_resolution": [1, 1, 1], "is_label": True},
+    "ScaleToShape": {"fields": "image", "target_shape": [8, 8, 8]},
+    "ScaleIntensityRange": {"fields": "image", "a_min": 0, "a_max": 1, "b_min": 0, "b_max": 1},
+    "NormalizeNonzeroIntensities": {"fields": "image"},
+    "FastCropByPosNegRatio": {"size": [8, 8, 8], "fields": "image", "batch_size": 3},
+    "CropByPosNegRatio": {"size": [8, 8, 8], "fields": "image", "batches_to_gen_at_once": 4},
+    "FastPosNegRatioCropROI": {"size": [8, 8, 8], "rotation": True, "deform": True},
+    "CropFixedSizeRandomCenter": {"size": [8, 8, 8], "fields": FIELDS},
+    "RandomAxisFlip": {"fields": FIELDS, "probability": 0.0},
+    "RandomSpatialFlip": {"fields": FIELDS},
+    "RandomRotate3D": {"fields": FIELDS, "probability": 0.1},
+    "RandomZoom": {"fields": FIELDS, "lower_limits": [0.8], "upper_limits": [1.2]},
+    "ScaleShiftIntensity": {"fields": "image", "scale": 0.1, "shift": 0.1},
+    "ScaleIntensityOscillation": {"fields": "image", "magnitude": 0.1},
+    "AddGaussianNoise": {"fields": "image", "probability": 0.5, "variance": 0.1},
+    "SaveAsNifti": {"fields": "image", "out_dir": "out", "interrupt": True},
+}
+"""Every transform of the catalog, with arguments as 3.x's configs have them."""
+OTHERS = {
+    "loss": [
+        ("Dice", {"squared_pred": True, "smooth": 1e-4}),
+        ("Focal", {"skip_background": True}),
+    ],
+    "optimizer": [("Adam", {}), ("NovoGrad", {})],
+    "lr_policy": [
+        ("ReducePoly", {"poly_power": 0.9}),
+        ("ReduceCosine", {"rate": 0.5}),
+        ("DecayOnStep", {"decay_ratio": 0.9, "decay_freq": 10}),
+        ("ReduceOnPlateau", {"plateau_count_trigger": 3, "reduction_rate": 0.5}),
+    ],
+    "model": [
+        ("SegResnet", {"num_classes": 2, "blocks_down": "1,2", "blocks_up": "1"}),
+        ("Unet", {"num_classes": 2, "nf_enc": "4,8", "nf_dec": "8,4", "use_batch_norm": True}),
+        ("SegAhnet", {"num_classes": 2, "if_use_psp": True, "pretrain_weight_name": "w.h5"}),
+    ],
+    "image_pipeline": [
+        (name, {"num_cache_objects": 4, "replace_percent": 0.25} if "Cache" in name else {})
+        for name in (
+            "SegmentationImagePipeline",
+            "SegmentationKerasImagePipeline",
+            "SegmentationImagePipelineWithCache",
+            "SegmentationKerasImagePipelineWithCache",
+        )
+    ],
+}
+
+
+@pytest.fixture
+def config():
+    """A whole config of 3.x: the completed figure 9."""
+    return json.loads((MMARS / "clara3" / "config" / "figure_9.json").read_text())
+
+
+@pytest.fixture
+def translated(tmp_path):
+    def run(config, **given):
+        source = JsonSource(tmp_path / "m" / "config" / "config_train.json", config, {})
+        environment = {"DATA_ROOT": "/data", "DATASET_JSON": "/data/list.json"}
+        return translate(source, variables(config, environment, given, tmp_path))
+
+    return run
+
+
+@pytest.fixture
+def wrong(translated):
+    """What is wrong with a config: path → (message, hint)."""
+
+    def run(config):
+        problems = translated(config).problems
+        return {format_path(p.path): (p.message, p.hint) for p in problems if p.severity == "error"}
+
+    return run
+
+
+def test_every_entry_says_where_it_differs():
+    """The catalog is what the report and the documentation are made of."""
+    for entry in CATALOG.values():
+        doc = " ".join((entry.function.__doc__ or "").split())
+        assert doc.endswith("The same.") or "The same, see there." in doc or "Differs: " in doc, (
+            entry.name
+        )
+
+
+def test_the_catalog_is_tested_whole():
+    """No entry without a config that has it."""
+    asked = {*TRANSFORMS, *(name for listed in OTHERS.values() for name, _ in listed)}
+    asked |= {"TFSimpleInferer", "TFScanWindowInferer", "MergeBatchDims"}
+    asked |= {"DiceMaskedOutput", "NegLoss", "ComputeAverage", "ComputeAverageDice"}
+    assert set(CATALOG) == asked
+    assert not set(CATALOG) & set(UNSUPPORTED)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_is_one_of_today(name, translated, config):
+    """Its counterpart exists and takes the arguments that it is given."""
+    config["train"]["pre_transforms"].append({"name": name, "args": TRANSFORMS[name]})
+    found = translated(config)
+    assert found.problems == ()
+    made = found.bundle["train"]["pre_transforms"]["transforms"][-1]
+    assert not any(key in made for key in ("fields", "probability"))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "args"),
+    [(section, *each) for section, listed in OTHERS.items() for each in listed],
+)
+def test_a_component_is_one_of_today(section, name, args, translated, config):
+    if section == "image_pipeline":
+        args = {**config["train"][section]["args"], **args}
+    config["train"][section] = {"name": name, "args": args}
+    assert translated(config).problems == ()
+
+
+def test_the_activation_moves_out_of_the_network(translated, config):
+    """MONAI's networks give logits: the loss and the post transforms have to know."""
+    for word, other in (("softmax", "sigmoid"), ("sigmoid", "softmax")):
+        config["train"]["model"]["args"]["final_activation"] = word
+        found = translated(config).bundle["train"]
+        activation, discrete = found["post_transforms"]["transforms"]
+        for made in (found["loss"], activation):
+            assert (made[word], made[other]) == (True, False)
+        assert discrete["argmax"][0] is (word == "softmax")
+        assert discrete["threshold"] == [None if word == "softmax" else 0.5, None]
+        assert discrete["to_onehot"] == [2 if word == "softmax" else None, 2]
+        assert "final_activation" not in found["model"]
+
+
+def test_one_class_has_no_background(translated, config):
+    config["train"]["model"]["args"].update(num_classes=1, final_activation="sigmoid")
+    found = translated(config).bundle
+    loss = found["train"]["loss"]
+    assert (loss["include_background"], loss["to_onehot_y"]) == (True, False)
+    metric = found["validate"]["key_metric"]["mean_dice"]
+    assert metric["include_background"] is True
+
+
+def test_a_tag_of_several_is_one_class(translated, config):
+    """`tags` names the classes, without the background where that is skipped."""
+    config["train"]["aux_ops"][0]["args"]["tags"] = ["dice_a", "dice_b"]
+    config["train"]["model"]["args"]["num_classes"] = 3
+    config["validate"]["metrics"] = [
+        {"name": "ComputeAverage", "args": {"name": "b", "field": "dice_b", "is_key_metric": True}},
+        {"name": "ComputeAverage", "args": {"name": "a", "field": "dice_a"}},
+    ]
+    found = translated(config)
+    assert found.problems == ()
+    validate = found.bundle["validate"]
+    assert "['pred'][2:3]" in validate["key_metric"]["b"]["output_transform"]
+    assert "['pred'][1:2]" in validate["additional_metrics"]["a"]["output_transform"]
+
+
+def test_what_others_weigh_goes_to_the_optimizer(translated, config):
+    """`reg_weight` was the network's; searched, it must have an effect."""
+    assert translated(config).bundle["train"]["optimizer"]["weight_decay"] == 1e-5
+
+
+def test_policies_go_by_epoch_iteration_and_validation(translated, config):
+    """Of several policies the enabled one takes the steps."""
+    config["train"]["lr_policy"] = [
+        {"name": name, "args": args, "disabled": name != "ReduceOnPlateau"}
+        for name, args in OTHERS["lr_policy"]
+    ]
+    found = translated(config)
+    assert found.problems == ()
+    kinds = [each["_target_"].rpartition(".")[2] for each in found.bundle["train"]["handlers"]]
+    assert "LrScheduleHandler" not in kinds
+    (handler,) = [h for h in found.bundle["validate"]["handlers"] if "lr_scheduler" in h]
+    assert "key_metric_name" in handler["step_transform"]
+    config["train"]["lr_policy"][2]["disabled"] = False
+    config["train"]["lr_policy"][3]["disabled"] = True
+    (handler,) = [h for h in translated(config).bundle["train"]["handlers"] if "lr_scheduler" in h]
+    assert handler["epoch_level"] is False
+
+
+def test_two_old_classes_may_be_one_today(translated, config):
+    """A `ref` finds its component all the same."""
+    config["train"]["pre_transforms"] += [
+        {"name": "ScaleShiftIntensity", "args": {"fields": "image", "scale": 0.5}},
+        {"name": "RandomSpatialFlip", "args": {"fields": FIELDS}},
+    ]
+    config["validate"]["pre_transforms"] += [
+        {"ref": "ScaleShiftIntensity"},
+        {"ref": "ScaleIntensityOscillation"},
+    ]
+    found = translated(config)
+    assert found.problems == ()
+    macros = found.bundle["validate"]["pre_transforms"]["transforms"][-2:]
+    assert [made["scale"] for made in macros] == [0.5, 0.1]
+
+
+def test_variables_have_either_name(translated, config):
+    """The round script of a 4.x MMAR may set `num_interval_per_valid`, 3.x's the old name."""
+    for name in ("num_training_epoch_per_valid", "num_interval_per_valid"):
+        found = translated(config, **{name: 7, "epochs": 7})
+        (handler,) = [h for h in found.bundle["train"]["handlers"] if "interval" in h]
+        assert handler["interval"] == 7
+
+
+def test_a_config_of_4_is_none_of_3():
+    assert not vocabulary.is_three({"train": {"model": {"name": "SegAhnet"}}})
+    assert vocabulary.is_three({"train": {"aux_ops": []}})
+    assert not vocabulary.is_three([])
+
+
+def test_todays_components_may_stand_among_the_old(translated, config):
+    config["train"]["pre_transforms"].append({"name": "RandFlipd", "args": {"keys": FIELDS}})
+    assert translated(config).problems == ()
+
+
+def test_what_is_wrong_is_told_at_once_in_the_users_words(wrong, config):
+    """Unknown, unsupported and misused: each at its place in the 3.x config, with its mend."""
+    train = config["train"]
+    train["loss"]["name"] = "Dise"
+    train["lr_policy"]["args"] = {"poly_powr": 0.9}
+    train["model"]["args"]["use_vae"] = True
+    train["model"]["args"]["blocks_up"] = "1,x"
+    train["pre_transforms"] += [
+        {"name": "RandomAxisFlp", "args": {}},
+        {"name": "KeepLargestCC", "args": {}},
+        {"name": "RandomZoom", "args": {}},
+        {"path": "nowhere.Net", "args": {}},
+    ]
+    train["image_pipeline"]["name"] = "ClassificationImagePipeline"
+    config["validate"]["metrics"][0]["args"]["field"] = "dise"
+    config["validate"]["pre_transforms"][0]["ref"] = "LoadNifty"
+    found = wrong(config)
+    assert found["train.loss.name"][1] == "did you mean Dice?"
+    assert "no component of Clara 3.x" in found["train.loss.name"][0]
+    assert found["train.lr_policy.args.poly_powr"][1] == "did you mean 'poly_power'?"
+    assert "whole numbers" in found["train.model.args.blocks_up"][0]
+    assert "did you mean RandomAxisFlip" in found["train.pre_transforms[9].name"][1]
+    assert "KeepLargestConnectedComponentd" in found["train.pre_transforms[10].name"][1]
+    assert "needs the argument 'fields'" in found["train.pre_transforms[11]"][0]
+    assert found["train.pre_transforms[12].path"][0] == "there is no such class or function"
+    assert "classification of 3.x" in found["train.image_pipeline.name"][1]
+    assert "there are dice" in found["validate.metrics[0].args.field"][1]
+    assert "LoadNifty" in found["validate.pre_transforms[0].ref"][0]
+    assert len(found) == 10
+    del train["model"]["args"]["blocks_up"]
+    assert 'train with "use_vae": false' in wrong(config)["train.model.args.use_vae"][1]
+
+
+def test_a_reference_to_a_transform_that_is_wrong_is_no_other_error(wrong, config):
+    config["train"]["pre_transforms"][1]["args"]["felds"] = "image"
+    assert list(wrong(config)) == ["train.pre_transforms[1].args.felds"]
+
+
+@pytest.mark.parametrize("name", ["train", "validate"])
+def test_half_a_config_is_told(name, wrong, config):
+    del config[name]
+    assert name in wrong(config)
+
+
+def test_a_config_is_not_changed(translated, config):
+    before = copy.deepcopy(config)
+    translated(config)
+    vocabulary.convert(config, {}, Findings(JsonSource(Path("c.json"), config, {})))
+    assert config == before
