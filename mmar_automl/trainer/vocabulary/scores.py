@@ -30,24 +30,29 @@ def metrics(
 ) -> list[tuple[Source, Made, JsonPath]]:
     """The metrics of the validation, the key metric first."""
     found = []
+    broken = False
     for index, body in enumerate(c.listed(validate, "validate", "metrics")):
         path: JsonPath = ("validate", "metrics", index)
         if not is_component(body) or is_disabled(body, c.known):
             continue
         made = c.components.make(body, path, "metric", None)
         if not made:
+            broken = True
             continue
         source = made["field"]
         if isinstance(source, str):
             source = fields.get(source)
         if source is None:
+            broken = True
             hint = f"there are {', '.join(fields)}" if fields else "train.aux_ops gives none"
             c.findings.wrong((*path, "args", "field"), "no aux_op computes this field",
                                 made["field"], hint)  # fmt: skip
             continue
         found.append((source, made, path))
     keys = [made for _, made, _ in found if made["key"]]
-    if not found or len(keys) > 1 or (not keys and len(found) > 1):
+    one = len(keys) == 1 or (not keys and len(found) == 1)
+    # What is wrong with one of them may be all that is wrong.
+    if not one and not broken:
         c.findings.wrong(("validate", "metrics"),
                             f"{len(keys)} of its metrics are the key metric; one must be",
                             hint='give one "is_key_metric": true')  # fmt: skip

@@ -40,14 +40,15 @@ def focal(
     context: Context,
 ) -> Made:
     """Focal loss. Differs: it takes logits, with a sigmoid for each class or a softmax, as the
-    network's `final_activation` says; Clara's weights of the classes are not published."""
+    network's `final_activation` says. The softmax is ours: MONAI's leaves the background out
+    before it, and of two classes nothing is left. Clara's weights of the classes are unknown."""
     facts = context.facts
-    return component(
-        "FocalLoss",
+    return own(
+        "losses.Focal",
         include_background=not (skip_background and facts.classes > 1),
         to_onehot_y=not is_onehot_targets and facts.classes > 1,
         gamma=gamma,
-        use_softmax=facts.activation == "softmax",
+        softmax=facts.activation == "softmax",
     )
 
 

@@ -177,3 +177,28 @@ def test_a_negative_loss_is_the_loss_turned():
     loss = DiceLoss()
     assert float(Negative(loss)(one, other)) == -float(loss(one, other))
     assert math.isfinite(float(loss(one, other)))
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_a_focal_loss_is_monais_where_that_has_a_background(softmax):
+    """And never 0 without one, as MONAI's is for two classes and a softmax."""
+    import torch
+    from monai.losses import FocalLoss
+
+    from mmar_automl.trainer.clara3.losses import Focal
+
+    torch.manual_seed(0)
+    logits, target = torch.randn(2, 3, 4, 4, 4), torch.randint(0, 3, (2, 1, 4, 4, 4)).float()
+    ours = Focal(to_onehot_y=True, softmax=softmax)
+    theirs = FocalLoss(to_onehot_y=True, use_softmax=softmax)
+    assert float(ours(logits, target)) == pytest.approx(float(theirs(logits, target)), rel=1e-5)
+    two, one = logits[:, :2].requires_grad_(), (target > 0).float()
+    loss = Focal(include_background=False, to_onehot_y=True, softmax=softmax)(two, one)
+    assert loss.item() > 0.01
+    loss.backward()
+    assert float(two.grad.abs().sum()) > 0
+    if softmax:
+        # By hand: only the foreground's voxels, each with the share of its softmax.
+        p = two.detach().softmax(1)[:, 1:]
+        by_hand = (-((1 - p) ** 2) * p.log() * one).mean()
+        assert loss.item() == pytest.approx(float(by_hand), rel=1e-5)
