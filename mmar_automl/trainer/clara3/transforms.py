@@ -6,7 +6,9 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import torch
 from monai.config import KeysCollection
+from monai.data import MetaTensor
 from monai.transforms import (
     Compose,
     MapTransform,
@@ -52,21 +54,16 @@ class RandScaleShiftIntensityd(RandomizableTransform, MapTransform):
         for key in self.key_iterator(made):
             image = convert_to_tensor(made[key], track_meta=True)
             if self._do_transform:
-                # On the bare tensor: one pass, in place on the product, and no history to keep.
-                plain = image.as_tensor() if hasattr(image, "as_tensor") else image
-                changed = plain.mul(self._factor).add_(self._offset)
-                image = _like(image, changed)
+                # In one pass, and on the bare tensor: MetaTensor would look at the metadata twice.
+                plain = image.as_tensor()
+                plain = plain if plain.is_floating_point() else plain.float()
+                offset = torch.tensor(self._offset, dtype=plain.dtype, device=plain.device)
+                changed = torch.add(offset, plain, alpha=self._factor)
+                image = MetaTensor(
+                    changed, meta=image.meta, applied_operations=image.applied_operations
+                )
             made[key] = image
         return made
-
-
-def _like(image: Any, values: Any) -> Any:
-    """`values` with the metadata of `image`, where it has any."""
-    from monai.data import MetaTensor
-
-    if not isinstance(image, MetaTensor):
-        return values
-    return MetaTensor(values, meta=image.meta, applied_operations=image.applied_operations)
 
 
 class RandVarianceNoised(RandGaussianNoised):

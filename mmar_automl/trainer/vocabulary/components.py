@@ -60,8 +60,8 @@ class Converter:
         id = str(body.get("name", "")).partition("#")[2]
         if id:
             made = {**made, "name": f"{made.get('name', names_of(made)[0])}#{id}"}
-        self._report(path, str(body.get("path") or body["name"]),
-                     str(made.get("path") or made["name"]), self.differs(body))  # fmt: skip
+        was, now = (str(each.get("path", each.get("name"))) for each in (body, made))
+        self._report(path, was, now, self.differs(body))
         return {**made, **{key: body[key] for key in CARRIED if key in body}}
 
     def make(
@@ -156,7 +156,7 @@ class Converter:
             if old is None or not self._refs.intersection(names_of(old)):
                 continue
             was, now = names_of(old)[0], names_of(body)
-            olds = sum(o is not None and names_of(o)[0] == was for o in origins)
+            olds = sum(o is not None and names_of(o)[:1] == (was,) for o in origins)
             if len(now) > 1:
                 if olds == 1:
                     self._today[was] = now[-1]
@@ -169,5 +169,5 @@ class Converter:
 
 def _stand_in(body: Mapping[str, Any]) -> Made:
     """In place of a transform that could not be converted: what refers to it is no other error."""
-    name = names_of(body)[-1]
+    name = ("?", *names_of(body))[-1]
     return {"name": f"Identityd#{name}", "disabled": True, "args": {"keys": "image"}}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, Union, get_type_hints
 
 from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.trainer.vocabulary.facts import Facts
@@ -17,6 +17,9 @@ Made = dict[str, Any]
 """A component of a 4.1 config."""
 Ints = tuple[int, ...]
 """Whole numbers: a list, or 3.x's `"1,2,2,4"`."""
+
+Fields = Union[str, list[str]]
+"""Which of a case's data a transform is for: a name or a list of names."""
 
 CATALOG: dict[str, Entry] = {}
 """Old name → entry."""
@@ -90,11 +93,10 @@ class Entry:
             value = substitute(value, known)
         except UnknownVariable as error:
             raise Unfit(name, str(error)) from None
-        reader = {bool: _flag, float: _number, int: _whole, Ints: _whole_numbers}.get(wanted)
-        found = reader(value) if reader else value
+        reader, words = _READERS.get(wanted, (lambda it: it, ""))
+        found = reader(value)
         if found is None:
-            words = {bool: "true or false", float: "a number", int: "a whole number"}
-            raise Unfit(name, f"{name} is {words.get(wanted, 'whole numbers, as [1, 2, 2, 4]')}")
+            raise Unfit(name, f"{name} is {words}")
         return found
 
 
@@ -152,3 +154,23 @@ def _whole_numbers(value: Any) -> Ints | None:
         value = value.replace("(", "").replace(")", "").split(",")
     numbers = [_whole(item) for item in value] if isinstance(value, list) else [_whole(value)]
     return None if None in numbers else tuple(n for n in numbers if n is not None)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _fields(value: Any) -> Fields | None:
+    names = value if isinstance(value, list) else [value]
+    return value if names and all(isinstance(name, str) and name for name in names) else None
+
+
+_READERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
+    bool: (_flag, "true or false"),
+    float: (_number, "a number"),
+    int: (_whole, "a whole number"),
+    str: (_text, "a text"),
+    Ints: (_whole_numbers, "whole numbers, as [1, 2, 2, 4]"),
+    Fields: (_fields, "a name or a list of names"),
+}
+"""Type of an argument → how it is read (None: it is none), and what it is called."""

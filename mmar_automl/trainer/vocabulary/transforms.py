@@ -6,6 +6,7 @@ from typing import Any
 
 from mmar_automl.trainer.vocabulary.entry import (
     Context,
+    Fields,
     Made,
     component,
     entry,
@@ -15,31 +16,31 @@ from mmar_automl.trainer.vocabulary.entry import (
 )
 
 
-def _modes(fields: Any, image: str, label: str = "nearest") -> list[str]:
+def _modes(fields: Fields, image: str, label: str = "nearest") -> list[str]:
     return [label if is_label(name) else image for name in listed(fields)]
 
 
 @entry("LoadNifti", "transform")
-def load_nifti(fields: Any, as_closest_canonical: bool = False) -> Made:
+def load_nifti(fields: Fields, as_closest_canonical: bool = False) -> Made:
     """Reads NIfTI files. The same."""
     more = {"as_closest_canonical": True} if as_closest_canonical else {}
     return component("LoadImaged", keys=fields, **more)
 
 
 @entry("LoadPng", "transform")
-def load_png(fields: Any) -> Made:
+def load_png(fields: Fields) -> Made:
     """Reads PNG files. Differs: MONAI's reader gives the axes as width, height."""
     return component("LoadImaged", keys=fields)
 
 
 @entry("ConvertToChannelsFirst", "transform")
-def convert_to_channels_first(fields: Any) -> Made:
+def convert_to_channels_first(fields: Fields) -> Made:
     """Puts the channels in front, and a single one where there are none. The same."""
     return component("EnsureChannelFirstd", keys=fields)
 
 
 @entry("ScaleByResolution", "transform")
-def scale_by_resolution(fields: Any, target_resolution: Any, is_label: bool = False) -> Made:
+def scale_by_resolution(fields: Fields, target_resolution: Any, is_label: bool = False) -> Made:
     """Resamples to a voxel size. Differs: MONAI goes by the whole affine matrix, so that the
     shape may differ by a voxel; a label goes by its nearest voxel, as before."""
     mode = "nearest" if is_label else "bilinear"
@@ -47,7 +48,7 @@ def scale_by_resolution(fields: Any, target_resolution: Any, is_label: bool = Fa
 
 
 @entry("ScaleToShape", "transform")
-def scale_to_shape(fields: Any, target_shape: Any, is_label: bool = False) -> Made:
+def scale_to_shape(fields: Fields, target_shape: Any, is_label: bool = False) -> Made:
     """Resamples to a shape. Differs: MONAI's interpolation for images is `area`."""
     mode = "nearest" if is_label else "area"
     return component("Resized", keys=fields, spatial_size=target_shape, mode=mode)
@@ -55,7 +56,7 @@ def scale_to_shape(fields: Any, target_shape: Any, is_label: bool = False) -> Ma
 
 @entry("ScaleIntensityRange", "transform")
 def scale_intensity_range(
-    fields: Any, a_min: Any, a_max: Any, b_min: Any = 0.0, b_max: Any = 1.0, clip: Any = False
+    fields: Fields, a_min: Any, a_max: Any, b_min: Any = 0.0, b_max: Any = 1.0, clip: Any = False
 ) -> Made:
     """Maps [a_min, a_max] to [b_min, b_max]. The same."""
     return component("ScaleIntensityRanged", keys=fields, a_min=a_min, a_max=a_max, b_min=b_min,
@@ -63,7 +64,7 @@ def scale_intensity_range(
 
 
 @entry("NormalizeNonzeroIntensities", "transform")
-def normalize_nonzero_intensities(fields: Any) -> Made:
+def normalize_nonzero_intensities(fields: Fields) -> Made:
     """Mean 0 and deviation 1 of the voxels that are not 0, by channel. The same."""
     return component("NormalizeIntensityd", keys=fields, nonzero=True, channel_wise=True)
 
@@ -71,7 +72,7 @@ def normalize_nonzero_intensities(fields: Any) -> Made:
 @entry("FastCropByPosNegRatio", "transform")
 def fast_crop_by_pos_neg_ratio(
     size: Any,
-    fields: Any,
+    fields: Fields,
     label_field: str = "label",
     pos: Any = 1,
     neg: Any = 1,
@@ -124,27 +125,27 @@ def fast_pos_neg_ratio_crop_roi(
 
 
 @entry("CropFixedSizeRandomCenter", "transform")
-def crop_fixed_size_random_center(size: Any, fields: Any) -> Made:
+def crop_fixed_size_random_center(size: Any, fields: Fields) -> Made:
     """A crop of a fixed size anywhere. Differs: where a case is smaller, so is the crop."""
     return component("RandSpatialCropd", keys=fields, roi_size=size, random_center=True,
                      random_size=False)  # fmt: skip
 
 
 @entry("RandomAxisFlip", "transform")
-def random_axis_flip(fields: Any, probability: Any = 0.5) -> Made:
+def random_axis_flip(fields: Fields, probability: Any = 0.5) -> Made:
     """Flips along one axis, drawn each time. The same."""
     return component("RandAxisFlipd", keys=fields, prob=probability)
 
 
 @entry("RandomSpatialFlip", "transform")
-def random_spatial_flip(fields: Any, probability: Any = 0.5) -> Made:
+def random_spatial_flip(fields: Fields, probability: Any = 0.5) -> Made:
     """Flips at random. Differs: what Clara's drew is not published; here it is one axis at a
     time, with the probability 0.5 unless said."""
     return component("RandAxisFlipd", keys=fields, prob=probability)
 
 
 @entry("RandomRotate3D", "transform")
-def random_rotate_3d(fields: Any, probability: Any = 0.5) -> Made:
+def random_rotate_3d(fields: Fields, probability: Any = 0.5) -> Made:
     """Turns by a random angle about each axis. Differs: Clara's range is not published; here it
     is half a turn either way. Corners that come from outside repeat the border."""
     turn = [-3.141592653589793, 3.141592653589793]
@@ -154,7 +155,7 @@ def random_rotate_3d(fields: Any, probability: Any = 0.5) -> Made:
 
 @entry("RandomZoom", "transform")
 def random_zoom(
-    fields: Any,
+    fields: Fields,
     lower_limits: Any = 0.9,
     upper_limits: Any = 1.1,
     probability: Any = 0.5,
@@ -168,7 +169,7 @@ def random_zoom(
 
 @entry("ScaleShiftIntensity", "transform")
 def scale_shift_intensity(
-    fields: Any, scale: Any = 0.1, shift: Any = 0.1, probability: Any = 1.0
+    fields: Fields, scale: Any = 0.1, shift: Any = 0.1, probability: Any = 1.0
 ) -> Made:
     """`v · (1 + s) + o`, drawn for each case. Differs: MONAI has the two apart; ours does both in
     one pass, for every case unless a probability is given."""
@@ -177,7 +178,9 @@ def scale_shift_intensity(
 
 
 @entry("ScaleIntensityOscillation", "transform")
-def scale_intensity_oscillation(fields: Any, magnitude: Any = 0.1, probability: Any = 1.0) -> Made:
+def scale_intensity_oscillation(
+    fields: Fields, magnitude: Any = 0.1, probability: Any = 1.0
+) -> Made:
     """Lets scale and level of the intensities swing. Differs: MONAI has no such transform, and
     Clara's formula is not published; ours is `v · (1 + s) + o`, `s` and `o` from [−magnitude,
     magnitude], each drawn once for a case."""
@@ -186,14 +189,16 @@ def scale_intensity_oscillation(fields: Any, magnitude: Any = 0.1, probability: 
 
 
 @entry("AddGaussianNoise", "transform")
-def add_gaussian_noise(fields: Any, probability: Any = 0.5, variance: Any = 0.1) -> Made:
+def add_gaussian_noise(fields: Fields, probability: Any = 0.5, variance: Any = 0.1) -> Made:
     """Gaussian noise by its variance. Differs: MONAI takes the deviation and draws it, too; ours
     has always the variance that is given."""
     return own("transforms.RandVarianceNoised", keys=fields, prob=probability, variance=variance)
 
 
 @entry("SaveAsNifti", "transform")
-def save_as_nifti(fields: Any, out_dir: Any, interrupt: bool = False, *, context: Context) -> Made:
+def save_as_nifti(
+    fields: Fields, out_dir: Any, interrupt: bool = False, *, context: Context
+) -> Made:
     """Writes what the transforms so far have made. Differs: `interrupt` stopped Clara's training
     after the first case; here the training goes on, and each case is written each epoch."""
     if interrupt:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,39 @@ def test_a_config_is_not_changed(translated, config):
     translated(config)
     vocabulary.convert(config, {}, Findings(JsonSource(Path("c.json"), config, {})))
     assert config == before
+
+
+def places(node, path=()):
+    """Every place in a config."""
+    if path:
+        yield path
+    for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(child, (dict, list)):
+            yield from places(child, (*path, step))
+        else:
+            yield (*path, step)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_whatever_stands_in_a_config_is_no_fault_of_ours(seed, translated, config):
+    """Anything anywhere: a problem at most, never an exception."""
+    draw = random.Random(seed)
+    odd = [None, 1, -1.5, True, "x", "", "{nope}", [], {}, [1], ["a", {}], {"name": "x"}]
+    for _ in range(draw.choice([1, 2, 4])):
+        *way, last = draw.choice(list(places(config)))
+        body = config
+        for step in way:
+            body = body[step]
+        if draw.random() < 0.3:
+            del body[last]
+        else:
+            body[last] = copy.deepcopy(draw.choice(odd))
+    for problem in translated(config).problems:
+        assert problem.message
+
+
+def test_the_page_lists_the_whole_catalog():
+    page = (Path(__file__).parents[3] / "docs" / "clara-3x.md").read_text()
+    for name, entry in CATALOG.items():
+        assert f"| `{name}` |" in page
+        assert entry.differs in page
