@@ -179,7 +179,11 @@ def test_claras_own_network_of_the_user(mmar, config):
     config["train"]["model"]["args"].update(blocks_down="1,1", blocks_up="1", init_filters=4)
     root = mmar(config)
     shutil.copytree(MMARS / "clara3" / "custom", root / "custom")
-    score = trained(root)
+    try:
+        score = trained(root)
+    finally:
+        # The next test's MMAR has no such module, and must not find this one's.
+        sys.modules.pop("CustomArch", None)
     assert score.value is not None
 
 
