@@ -29,7 +29,6 @@ from mmar_automl.errors import BadInput, EnvironmentFault
 from mmar_automl.executors.base_mmar import BaseMMARExecutor, Patience
 from mmar_automl.executors.command import worker_environment
 from mmar_automl.executors.mmar import MMARExecutor
-from mmar_automl.handlers.progress import ProgressHandler
 from mmar_automl.handlers.trace import TraceHandler
 from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.mmar.layout import RunLayout
@@ -85,6 +84,7 @@ def build(
     limits: Limits,
     patience: Patience,
     tracking: Callable[[], Handler] | None,
+    progress: Handler,
     trace: Trace | None = None,
     say: Callable[[str], None],
     report: Callable[[str], None],
@@ -92,9 +92,9 @@ def build(
     """Make the run's folder, or take that of `resume`, and everything in memory for the search.
 
     `gpus` are the visible devices that the workers' indices count in; `tracking` makes the
-    handler that writes to MLflow. Raises `BadInput` for an id that exists, a component that
-    refuses its arguments or an MMAR that has changed since; `EnvironmentFault` if the folder
-    cannot be made or another process has it.
+    handler that writes to MLflow, `progress` tells a person. Raises `BadInput` for an id that
+    exists, a component that refuses its arguments or an MMAR that has changed since;
+    `EnvironmentFault` if the folder cannot be made or another process has it.
     """
     mmar = checked.mmar
     parts = _Parts(checked, workers, gpus, limits, patience)
@@ -104,7 +104,7 @@ def build(
         *([tracking()] if tracking else []),
         *([TraceHandler()] if trace else []),
         *parts.all("handlers"),
-        ProgressHandler(say),
+        progress,
     ]
     executor = parts.one("executor")
     scheduler = parts.one("scheduler")

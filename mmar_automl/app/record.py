@@ -53,7 +53,7 @@ def read_record(found: Run, now: float) -> Record:
             **_config_facts(base, automl),
             **_training_facts(jobs.values()),
         },
-        tensorboard=has_events(jobs.values()),
+        tensorboard=has_events([MmarLayout(found.run.root), *jobs.values()]),
         notes=notes,
     )
 

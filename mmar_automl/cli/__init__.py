@@ -25,6 +25,7 @@ from mmar_automl.cli import (
     runs,
     status,
     stop,
+    sync,
     train,
     validate,
 )
@@ -51,6 +52,7 @@ for command in (
     report,
     runs,
     best,
+    sync,
     train,
     evaluate,
     export,

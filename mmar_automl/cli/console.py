@@ -7,9 +7,9 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.text import Text
@@ -56,8 +56,32 @@ def say(line: str) -> None:
 
 
 def warn(line: str) -> None:
-    """A notice on standard error."""
-    _print(err, line, "yellow")
+    """A notice on standard error; above a view on the same terminal, which it would break."""
+    _print(out if _viewing and err.is_terminal else err, line, "yellow")
+
+
+_viewing = False
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """What has the terminal."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+@contextlib.contextmanager
+def shown(view: object) -> Iterator[None]:
+    """While something may be drawn on the terminal; whatever happens, it is given back."""
+    global _viewing
+    _viewing = out.is_terminal and isinstance(view, Closes)
+    try:
+        yield
+    finally:
+        if isinstance(view, Closes):
+            view.close()
+        _viewing = False
 
 
 def _print(console: Console, line: str, style: str) -> None:

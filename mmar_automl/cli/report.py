@@ -77,13 +77,14 @@ def report(
 def _print(runs: list[Run]) -> None:
     from mmar_automl.app.record import has_events
     from mmar_automl.app.results import report_of
+    from mmar_automl.mmar.layout import MmarLayout
     from mmar_automl.reports.terminal import print_comparison, print_report
 
     reports = [report_of(run) for run in runs]
     if len(reports) == 1:
         print_report(reports[0], out)
         jobs = [run.run.job(row.name) for run in runs for row in reports[0].rows]
-        if has_events(jobs):
+        if has_events([MmarLayout(runs[0].run.root), *jobs]):
             say(f"TensorBoard: {shlex.join(['tensorboard', '--logdir', str(runs[0].run.root)])}")
     else:
         print_comparison(reports, out)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmar_automl.cli.console import err, out, print_problems, say, warn
+from mmar_automl.cli.console import err, out, print_problems, say, shown, warn
 from mmar_automl.errors import BadInput, MmarAutomlError, NoUsableScore, Stopped
 
 if TYPE_CHECKING:
+    from mmar_automl.api import Handler
     from mmar_automl.app.check import Checked
     from mmar_automl.defs import RunOutcome
     from mmar_automl.engine.run import Engine
@@ -75,6 +76,22 @@ def run(
         typer.Option(help="MLflow's experiment. Default: the MMAR's name.", show_default=False),
     ] = None,
     no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do not write to MLflow.")] = False,
+    register_model: Annotated[
+        str | None,
+        typer.Option(
+            "--register",
+            metavar="NAME[@ALIAS]",
+            help="Put the best job's model into MLflow's registry; the alias is 'best'.",
+            show_default=False,
+        ),
+    ] = None,
+    log_data_paths: Annotated[
+        bool,
+        typer.Option(
+            "--log-data-paths",
+            help="Let paths, file names and ids of the patients' data get into MLflow.",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with --run-id, or the latest run, after any end."),
@@ -138,6 +155,13 @@ def run(
         str | None,
         typer.Option(help="Another name than trace.log.", show_default=False),
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Tell only warnings, and the result.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="A line for each validation; no view is drawn."),
+    ] = False,
     no_data_check: Annotated[
         bool,
         typer.Option("--no-data-check", help="Go on though files of the data list are missing."),
@@ -154,6 +178,8 @@ def run(
     from mmar_automl.engine.workers import parse_workers
     from mmar_automl.mmar.environment import parse_set
 
+    if quiet and verbose:
+        raise BadInput("--quiet and --verbose exclude each other")
     overrides = parse_set(set_ or [])
     if traceout is not None and traceout not in TRACE_DESTINATIONS:
         raise BadInput(f"--traceout {traceout}: it is console, file or both")
@@ -187,6 +213,8 @@ def run(
     missing = shortfall(checked, runs_root(checked.mmar), limits.max_jobs)
     if missing:
         warn(missing)
+    progress = _progress(quiet, verbose)
+    tell = _nothing if quiet else say
     search = build(
         checked,
         run_id=run_id,
@@ -199,18 +227,27 @@ def run(
         ),
         workers=parsed,
         gpus=gpus,
-        tracking=None if no_mlflow else _tracking(checked, tracking_uri, experiment),
+        tracking=None
+        if no_mlflow
+        else _tracking(
+            checked,
+            tracking_uri=tracking_uri or None,
+            experiment=experiment,
+            register=register_model,
+            data_paths=log_data_paths,
+        ),
         trace=Trace(traceout or "file", trace_file) if traceout or trace_file else None,
-        say=say,
+        progress=progress,
+        say=tell,
         report=warn,
     )
-    say(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {size(checked.space)}")
-    say(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
+    tell(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {size(checked.space)}")
+    tell(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
     if search.pruner is not None:
-        say(search.pruner.describe())
-    say(f"run {search.run_id}: {search.run.root}")
+        tell(search.pruner.describe())
+    tell(f"run {search.run_id}: {search.run.root}")
     try:
-        with _signals(search.engine), serving(search, admin_socket, warn):
+        with _signals(search.engine), serving(search, admin_socket, warn), shown(progress):
             outcome = search.engine.run(search.context)
     finally:
         search.lock.release()
@@ -221,18 +258,32 @@ def run(
     )
 
 
-def _tracking(
-    checked: Checked, tracking_uri: str | None, experiment: str | None
-) -> Callable[[], Any]:
+def _progress(quiet: bool, verbose: bool) -> Handler:
+    """A view where a terminal can draw one, lines where it cannot, more lines or none if asked."""
+    from mmar_automl.api import Handler
+    from mmar_automl.handlers.progress import ProgressHandler
+
+    if quiet:
+        return Handler()
+    if verbose or (out.is_terminal and not out.is_dumb_terminal):
+        from mmar_automl.handlers.live import EveryValidation, LiveView
+
+        return EveryValidation(say) if verbose else LiveView(out)
+    return ProgressHandler(say)
+
+
+def _nothing(_line: str) -> None:
+    """What a quiet search tells."""
+
+
+def _tracking(checked: Checked, *, tracking_uri: str | None, **options: Any) -> Callable[[], Any]:
     from mmar_automl.handlers.mlflow import MlflowHandler, check_tracking_uri, relocate_store
 
     if tracking_uri:
         check_tracking_uri(tracking_uri)
     else:
         relocate_store(checked.mmar.layout)
-    return lambda: MlflowHandler(
-        tracking_uri=tracking_uri or None, experiment=experiment, notify=warn
-    )
+    return lambda: MlflowHandler(tracking_uri=tracking_uri, notify=warn, **options)
 
 
 @contextlib.contextmanager

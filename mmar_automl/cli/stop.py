@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmar_automl.cli.console import say
+from mmar_automl.cli.console import say, warn
+from mmar_automl.errors import MmarAutomlError
 
 _EXAMPLES = "Examples:  mmar-automl stop sample_mmar  ·  mmar-automl stop sample_mmar run_b"
 
@@ -44,8 +46,11 @@ def stop(
     from mmar_automl.app.results import find_runs
     from mmar_automl.app.status import how_to_resume, in_words, living_runs
     from mmar_automl.app.stop import stop as stop_run
+    from mmar_automl.app.sync import settle
 
     ended = stop_run(root, run_id, grace=seconds(grace, "--grace") or 0.0, say=say)
+    with contextlib.suppress(MmarAutomlError):
+        settle(ended.found, warn)
     name, end = ended.found.run.root.name, ended.found.journal.ended
     if ended.search is None and not ended.jobs:
         state = "its search process is gone" if end is None else f"it has ended ({end.state})"

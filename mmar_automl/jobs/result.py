@@ -6,8 +6,8 @@
 Both files hold the metric's natural value; a search wants higher to be better, and is given the
 score so.
 `models/progress.jsonl`, a line at each validation: `epoch`, `metric`, `seconds` since the start,
-and whatever else the trainer knows. Both are absent when a job starts, so what is there
-afterwards is the job's own.
+perhaps `time` (seconds since 1970), and whatever else the trainer knows. Both are absent when a
+job starts, so what is there afterwards is the job's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mmar_automl.defs import finite
@@ -97,8 +98,13 @@ def read_stats(job: MmarLayout) -> TrainStats:
 
 def read_progress(job: MmarLayout) -> list[dict[str, Any]]:
     """The progress lines written so far; a torn last line is left for the next look."""
+    return read_lines(job.progress)
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file with one on each line; what is torn or odd is left out."""
     try:
-        text = job.progress.read_text(encoding="utf-8", errors="replace")
+        text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     lines = []

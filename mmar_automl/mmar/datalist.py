@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +152,41 @@ def _check_entries(
             )
         )
     return problems
+
+
+@dataclass(frozen=True)
+class DataList:
+    """A data list that a config names: `content` is None where it cannot be read."""
+
+    file: Path
+    base: Path
+    content: Any
+
+    def entries(self) -> Iterator[Any]:
+        """What stands in its lists, whatever they are called: training, validation, test …"""
+        for value in self.content.values() if isinstance(self.content, dict) else ():
+            if isinstance(value, list):
+                yield from value
+
+
+def data_lists(mmar: Mmar) -> list[DataList]:
+    """The data lists of an MMAR, each once; nothing is reported here, see `check_data_list`."""
+    found: dict[tuple[Path, Path], DataList] = {}
+    for _, dataset in _datasets(mmar.train_config.data):
+        try:
+            named = substitute(dataset["data_list_file_path"], mmar.variables)
+            folder = substitute(dataset.get("data_file_base_dir"), mmar.variables)
+        except UnknownVariable:
+            continue
+        if not isinstance(named, str) or not named:
+            continue
+        file = locate_data(named, mmar.layout.root)
+        inside = folder if isinstance(folder, str) and folder else file.parent
+        base = Path(os.path.normpath(os.path.join(mmar.layout.root, inside)))
+        if (file, base) not in found:
+            try:
+                content = json.loads(file.read_text(encoding="utf-8-sig"))
+            except (OSError, ValueError, RecursionError):
+                content = None
+            found[file, base] = DataList(file, base, content)
+    return list(found.values())

@@ -76,6 +76,11 @@ class MmarLayout:
         return self.root / "log.txt"
 
     @property
+    def samples(self) -> Path:
+        """What a job takes of the machine, a line for each look at it."""
+        return self.root / "system.jsonl"
+
+    @property
     def job(self) -> Path:
         """Who this job is: recommendation, worker, state, times, exit status."""
         return self.root / "job.json"
@@ -119,6 +124,11 @@ class RunLayout:
     def console(self) -> Path:
         """Where the running search takes commands; for its user alone."""
         return self.root / "console.json"
+
+    @property
+    def tracking(self) -> Path:
+        """Where the search is recorded and as what, for whoever sends what is missing."""
+        return self.root / "tracking.json"
 
     @property
     def configs(self) -> Path:

@@ -61,6 +61,7 @@ class Recorder:
         self._facts = {"device": str(trainer.state.device), "threads": torch.get_num_threads()}
         trainer.add_event_handler(Events.EPOCH_STARTED, lambda _: self._losses.begin_epoch())
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._losses.add)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._note_input)
         trainer.add_event_handler(Events.COMPLETED, lambda _: self._write_stats())
         if evaluator is not None:
             details.attach(evaluator)
@@ -109,6 +110,7 @@ class Recorder:
             "epoch": epoch,
             "metric": value,
             "seconds": self._seconds(),
+            "time": round(time.time(), 3),
             "train_loss": self._losses.mean(),
             "lr": self._lr(),
         }
@@ -120,6 +122,16 @@ class Recorder:
             self._layout, {k: v for k, v in line.items() if k != "per_class" or v}
         )
         self._write_stats()
+
+    def _note_input(self, trainer: Any) -> None:
+        """The shape of one case as the network sees it: who serves the model has to know it."""
+        output = trainer.state.output
+        batched = not isinstance(output, list)
+        output = output if batched else output[0] if output else None
+        image = output.get("image") if isinstance(output, dict) else None
+        shape = [int(size) for size in getattr(image, "shape", ())][1 if batched else 0 :]
+        if shape:
+            self._facts["input_shape"] = shape
 
     def _lr(self) -> float | None:
         groups = getattr(getattr(self._trainer, "optimizer", None), "param_groups", None)

@@ -30,6 +30,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> MadeMmar:
         [
             str(root / "commands/automl.sh"),
             *("--workers", "cpu:cpu", "--set", f"epochs={EPOCHS}"),
+            *("--register", "tissue@champion"),
         ],
         capture_output=True,
         text=True,
@@ -110,6 +111,51 @@ def test_mlflow_agrees_with_the_report(searched: MadeMmar) -> None:
         assert set(parameters) == set(job["parameters"])
         assert float(parameters["learning_rate"]) == job["parameters"]["learning_rate"]
     assert runs["run_a"][0]["best_score"] == report["jobs"][0]["score"]
+
+
+def test_the_best_model_is_in_the_registry(searched: MadeMmar) -> None:
+    """It loads without the classes that it was trained with, and takes its example."""
+    code = (
+        "import json, sys\nimport mlflow\n"
+        "mlflow.set_tracking_uri(sys.argv[1])\n"
+        "client = mlflow.MlflowClient()\n"
+        "version = client.get_model_version_by_alias('tissue', 'champion')\n"
+        "model = mlflow.pyfunc.load_model('models:/tissue@champion')\n"
+        "example = model.input_example\n"
+        "answer = model.predict(example)\n"
+        "experiment = client.get_experiment_by_name(sys.argv[2])\n"
+        "runs = client.search_runs([experiment.experiment_id])\n"
+        "tags = {r.info.run_name: r.data.tags for r in runs}['run_a']\n"
+        "statuses = sorted({r.info.status for r in runs})\n"
+        "named = [r.info.run_name for r in runs if r.info.run_id == version.run_id]\n"
+        "print(json.dumps([example.shape, answer.shape, named, tags, statuses, "
+        "model.metadata.signature is not None, 'monai' in sys.modules]))\n"
+    )
+    store = f"sqlite:///{searched.root}/automl/mlflow.db"
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, store, searched.root.name],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    example, answer, named, tags, statuses, signed, monai = json.loads(told.stdout.splitlines()[-1])
+    best = searched.report()["best"]
+    assert example == [1, 1, 32, 24, 32]
+    assert answer == [1, 3, 32, 24, 32]
+    assert named == [best] == [tags["mmar_automl.model_job"]]
+    assert statuses == ["FINISHED"]
+    assert signed
+    assert not monai
+
+
+def test_no_name_of_a_block_is_in_the_store(searched: MadeMmar) -> None:
+    """Real logs of real trainings, the model included."""
+    automl = searched.root / "automl"
+    files = [automl / "mlflow.db", *(automl / "mlartifacts").rglob("*")]
+    held = b"".join(file.read_bytes() for file in files if file.is_file())
+    assert b"val_mean_dice" in held
+    assert b"block_" not in held
 
 
 def test_the_best_model_scores_what_the_report_says(searched: MadeMmar) -> None:

@@ -213,73 +213,179 @@ def test_a_dead_server_costs_no_job(make_mmar: MakeMmar) -> None:
     done = tracked(mmar, "--tracking-uri", f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("MLflow does not answer") == 1
-    assert "writes were lost" in done.stderr
+    assert "mmar-automl sync" in done.stderr
     assert len(mmar.report()["jobs"]) == 4
     assert time.monotonic() - began < 60
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
+class Server:
     """A real MLflow server on loopback, in a process group that is ended as a whole."""
-    port = free_port()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-            *("--host", "127.0.0.1", "--port", str(port)),
-            *("--backend-store-uri", f"sqlite:///{tmp_path}/server.db"),
-            *("--artifacts-destination", str(tmp_path / "served")),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, **LOG},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.uri = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+                *("--host", "127.0.0.1", "--port", str(self._port)),
+                *("--backend-store-uri", f"sqlite:///{self._folder}/server.db"),
+                *("--artifacts-destination", str(self._folder / "served")),
+            ],
+            cwd=self._folder,
+            env={**os.environ, **LOG},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         deadline = time.monotonic() + 90
         while True:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
                 break
             except OSError:
                 assert time.monotonic() < deadline, "the server does not start"
                 time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
 
 
-def test_a_server_gets_the_same_as_a_file(make_mmar: MakeMmar, server: str) -> None:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests: it takes seconds to start."""
+    made = Server(tmp_path_factory.mktemp("server"))
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_a_server_gets_the_same_as_a_file(make_mmar: MakeMmar, server: Server) -> None:
     """Artifacts through the server, under the experiment asked for."""
     mmar = make_mmar(searching(score=[0.1, 0.2]))
-    done = tracked(mmar, "--tracking-uri", server, "--experiment", "Versuch 7")
+    done = tracked(mmar, "--tracking-uri", server.uri, "--experiment", "Versuch 7")
     assert done.returncode == 0, done.stderr
     assert trouble(done.stderr) == []
-    assert server in done.stdout
-    _, jobs = runs_of(server, "Versuch 7")
+    assert server.uri in done.stdout
+    parent, jobs = runs_of(server.uri, "Versuch 7")
     assert {run.data.metrics["score"] for run in jobs} == {0.1, 0.2}
     from mlflow import MlflowClient
 
-    files = MlflowClient(server).list_artifacts(jobs[0].info.run_id)
-    assert [file.path for file in files] == ["config_train.json"]
+    client = MlflowClient(server.uri)
+    files = {file.path for file in client.list_artifacts(jobs[0].info.run_id)}
+    assert files == {"config_train.json", "curves.png", "log_end.txt"}
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert {"config_train.json", "config_automl.json", "search_space.json"} <= files
     assert not (mmar.root / "automl/mlflow.db").exists()
 
 
+def test_what_a_server_missed_is_sent_by_sync(make_mmar: MakeMmar, server: Server) -> None:
+    """The server goes away in the middle: one warning, no job lost; sync completes it, once."""
+    mmar = make_mmar(searching(score=[0.1, 0.2, 0.3, 0.4], seconds=[1.5]))
+    argv = mmar.argv("run", "{root}", "--workers", "cpu", "--tracking-uri", server.uri)
+    search = subprocess.Popen(
+        argv,
+        env={**os.environ, **LOG},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(mmar.root / "automl/run_a/W1_2_J2/seen.json")
+    server.stop()
+    told = search.communicate(timeout=120)[1]
+    assert search.returncode == 0, told
+    assert told.count("MLflow does not answer") == 1
+    assert "mmar-automl sync" in told
+    refused = mmar.run("sync", "{root}", timeout=120)
+    assert refused.returncode == 4, refused.stderr
+    server.start()
+    from mlflow import MlflowClient
+
+    for _ in range(2):
+        done = mmar.run("sync", "{root}", timeout=120)
+        assert done.returncode == 0, done.stderr
+        parent, jobs = runs_of(server.uri, "mmar")
+        assert {run.info.status for run in [parent, *jobs]} == {"FINISHED"}
+        assert sorted(run.data.metrics["score"] for run in jobs) == [0.1, 0.2, 0.3, 0.4]
+        assert parent.data.metrics["best_score"] == 0.4
+        for run in jobs:
+            points = MlflowClient(server.uri).get_metric_history(run.info.run_id, "dice")
+            assert [point.step for point in points] == [1, 2, 3]
+
+
+def wait_for(file: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < deadline, f"{file} does not come"
+        time.sleep(0.1)
+
+
+CANARIES = ("CANARY-7741", "CANARYNAME", "canary_ct_7742", "CANARY77X", "1.2.840.99999.77")
+
+
+def planted(make_mmar: MakeMmar, name: str) -> MadeMmar:
+    """An MMAR whose data list, log and configs hold what names patients."""
+    config = searching(score=[0.4], behaviour=["succeed", "crash"])
+    config["leak"] = True
+    dataset = {"data_list_file_path": "{DATASET_JSON}", "data_list_key": "training"}
+    config["train"] = {"dataset": dataset}
+    mmar = make_mmar(config, name=name)
+    config["cohort"] = str(mmar.root / "data/CANARY-7741/scan 1.nii.gz")
+    mmar.write("config/config_train.json", config)
+    (mmar.root / "data").mkdir()
+    entries = [
+        {"image": "CANARY-7741/scan 1.nii.gz", "label": "CANARY-7741/seg.nii.gz"},
+        {"image": "images/canary_ct_7742.nii.gz", "label": "labels/canary_ct_7742.nii.gz"},
+        {"image": "images/x.dcm", "label": "labels/x.dcm", "patient_id": "CANARY77X"},
+    ]
+    mmar.write("data/list.json", {"training": entries})
+    mmar.write("config/environment.json", {"DATASET_JSON": "data/list.json"})
+    return mmar
+
+
+def found_in_store(mmar: MadeMmar) -> set[str]:
+    """The canaries that stand anywhere in the store or in what lies beside it."""
+    automl = mmar.root / "automl"
+    files = [*automl.glob("mlflow.db*"), *(automl / "mlartifacts").rglob("*")]
+    held = b"\n".join(file.read_bytes() for file in files if file.is_file()).lower()
+    assert b"stand-in: succeed" in held
+    return {canary for canary in CANARIES if canary.lower().encode() in held}
+
+
+def test_no_patient_leaves_the_mmar_unless_asked(make_mmar: MakeMmar) -> None:
+    """Neither paths, file names and ids of lists, configs and logs, nor UIDs and headers."""
+    kept = planted(make_mmar, "kept")
+    done = tracked(kept, "--no-data-check")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert trouble(done.stderr) == []
+    assert found_in_store(kept) == set()
+    told = planted(make_mmar, "told")
+    done = tracked(told, "--no-data-check", "--log-data-paths")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert found_in_store(told) == set(CANARIES)
+
+
 def test_a_resumed_search_goes_on_in_its_runs(make_mmar: MakeMmar) -> None:
-    """After kill -9 nothing stands twice, and nothing is left RUNNING."""
+    """After kill -9 nothing stands twice; `stop` leaves nothing RUNNING, a resume goes on."""
     mmar = make_mmar(searching(score=[0.1, 0.2, 0.3], seconds=[3]))
     environment = {**os.environ, **LOG}
     argv = mmar.argv("run", "{root}", "--workers", "cpu", "--run-id", "x")
     search = subprocess.Popen(
         argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
-    while not (mmar.root / "automl/x/W1_3_J3/seen.json").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(mmar.root / "automl/x/W1_3_J3/seen.json")
     search.kill()
     search.wait()
+    assert mmar.run("stop", "{root}", "--grace", "0", timeout=60).returncode == 0
+    parent, jobs = runs_of(own_store(mmar), "mmar")
+    assert parent.info.status == "KILLED"
+    assert sorted(run.info.status for run in jobs) == ["FINISHED", "FINISHED", "KILLED"]
     done = tracked(mmar, "--run-id", "x", "--resume", timeout=120)
     assert done.returncode == 0, done.stderr
     parent, jobs = runs_of(own_store(mmar), "mmar")

@@ -3,6 +3,7 @@
 `behaviour`: succeed, crash, oom, real_oom, kill, killed_once, kill_child, hang, ignore_sigterm,
 grandchild, flood, disk_full, checkpoint, curve, torn, silent, nan, text.
 `score` is the score; `seconds` how long it takes; `curve` takes as long for each of `epochs`.
+`leak` has it name the patients' data in its log.
 """
 
 import json
@@ -71,6 +72,17 @@ if behaviour == "curve":
         write(json.dumps(stats))
         done = epoch
     sys.exit(0)
+if config.get("leak"):
+    # As trainings do: every file by its name, and what stood in its header.
+    with open(os.path.join(root, "config", "environment.json"), encoding="utf-8") as file:
+        listed = json.load(file)["DATASET_JSON"]
+    with open(listed, encoding="utf-8") as file:
+        entries = json.load(file)["training"]
+    for entry in entries:
+        path = os.path.join(os.path.dirname(listed), entry["image"])
+        print(f"loading {path!r}: {entry}", flush=True)
+        print("wrote", os.path.basename(path).split(".")[0] + "_seg.nii.gz", flush=True)
+    print("PatientName: CANARYNAME^EVE, series 1.2.840.99999.77.1234567", flush=True)
 time.sleep(config.get("seconds", 0))
 if behaviour == "crash":
     for line in range(200):

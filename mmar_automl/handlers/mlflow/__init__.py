@@ -2,5 +2,13 @@
 
 from mmar_automl.handlers.mlflow.handler import MlflowHandler
 from mmar_automl.handlers.mlflow.store import check_tracking_uri, relocate_store, ui_command
+from mmar_automl.handlers.mlflow.sync import is_recorded, send
 
-__all__ = ["MlflowHandler", "check_tracking_uri", "relocate_store", "ui_command"]
+__all__ = [
+    "MlflowHandler",
+    "check_tracking_uri",
+    "is_recorded",
+    "relocate_store",
+    "send",
+    "ui_command",
+]

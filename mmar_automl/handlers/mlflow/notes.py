@@ -21,15 +21,29 @@ class Note:
     """Of a job that ended before the search was resumed: written only if it is not there yet."""
 
 
+Step = tuple[str, float, int, float]
+"""A metric: name, value, step, time in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Metrics of a run that is open."""
+
+    key: str
+    steps: tuple[Step, ...]
+
+
 @dataclass(frozen=True)
 class Closing:
-    """A run to close. `steps` are (name, value, step, time in seconds since the epoch)."""
+    """A run to close. `steps` may hold what was written before: nothing is written twice."""
 
     key: str
     status: str
     time: float
-    steps: tuple[tuple[str, float, int, float], ...] = ()
+    steps: tuple[Step, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    figure: tuple[str, ...] = ()
+    """The metrics that are drawn as `curves.png`."""
     past: bool = False
     """Of a job that ended before the search was resumed: written only if it is not there yet."""

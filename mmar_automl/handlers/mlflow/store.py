@@ -23,6 +23,9 @@ _ARTIFACT_COLUMNS = (
     ("logged_models", "artifact_location"),
 )
 
+_DATABASES = ("postgresql", "postgres", "mysql", "mssql")
+_DRIVERS = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+
 
 def store_uri(layout: MmarLayout) -> str:
     """The MMAR's own store, the default."""
@@ -66,6 +69,8 @@ def check_tracking_uri(uri: str) -> None:
     if uri in ("databricks", "databricks-uc", "uc"):
         return
     scheme = urlsplit(uri).scheme
+    if scheme.partition("+")[0] in _DATABASES:
+        _check_driver(uri)
     if scheme.partition("+")[0] == "sqlite":
         _check_sqlite(uri)
     elif scheme in ("", "file") or len(scheme) == 1:
@@ -75,6 +80,29 @@ def check_tracking_uri(uri: str) -> None:
             f"--tracking-uri {uri}: MLflow no longer keeps results in a plain directory",
             f"use --tracking-uri {shlex.quote(sqlite_uri(folder / 'mlflow.db'))}",
         )
+    elif scheme.partition("+")[0] not in (*_DATABASES, "http", "https", "databricks", "uc"):
+        raise BadInput(
+            f"--tracking-uri {without_password(uri)}: MLflow knows no {scheme!r}",
+            "it takes http(s)://, sqlite:///, postgresql://, mysql:// and mssql://",
+        )
+
+
+def _check_driver(uri: str) -> None:
+    """A database without its Python driver fails in every call: told now, not job by job."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    shown = without_password(uri)
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except ImportError as error:
+        name = error.name or str(error)
+        raise BadInput(
+            f"--tracking-uri {shown} needs the Python driver {name!r}, which is not installed",
+            f"pip install {_DRIVERS.get(name, name)}",
+        ) from None
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise BadInput(f"--tracking-uri {shown} cannot be read: {error}") from None
 
 
 def _check_sqlite(uri: str) -> None:

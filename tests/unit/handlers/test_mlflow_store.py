@@ -36,7 +36,6 @@ ODD = ["plain", "mit leer ä 胰腺 (v2)", "100%25", "a#b?c", 'it\'s "x"', "[1];
         "https://user:pw@host/mlflow",
         "databricks",
         "databricks://profile",
-        "postgresql+psycopg2://u:p@host/db",
         "sqlite:///results.db",
         "sqlite+pysqlite:////data/mlflow.db?timeout=5",
     ],
@@ -54,6 +53,23 @@ def test_a_directory_is_refused_with_what_to_write(uri: str) -> None:
     words = shlex.split(caught.value.hint)
     check_tracking_uri(words[-1])
     assert "%20" not in words[-1]
+
+
+@pytest.mark.parametrize(
+    ("uri", "word"),
+    [
+        ("postgresql://u:secret@host/db", "psycopg"),
+        ("postgres://u:secret@host/db", "postgres"),
+        ("mysql+nodriver://u:secret@host/db", "nodriver"),
+        ("ftp://u:secret@host/db", "'ftp'"),
+    ],
+)
+def test_a_database_that_cannot_be_talked_to_is_refused(uri: str, word: str) -> None:
+    """By the driver's name, before any job, and without the password."""
+    with pytest.raises(BadInput) as caught:
+        check_tracking_uri(uri)
+    assert word in str(caught.value)
+    assert "secret" not in f"{caught.value} {caught.value.hint}"
 
 
 @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///:memory:", "sqlite:results.db"])
