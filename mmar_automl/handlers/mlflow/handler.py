@@ -243,6 +243,8 @@ def end_of_search(state: RunState, best: str | None, reason: str, ended: list[Jo
     for job in latest.values():
         counts[str(job.state)] = counts.get(str(job.state), 0) + 1
     steps = jobs.best_so_far(list(latest.values()))
+    score = f" Best {steps[-1][1]:.4f}: {best}." if steps and best is not None else ""
+    tags["mlflow.note.content"] = f"{len(latest)} jobs, {state}: {reason}.{score}"
     steps += [(f"jobs_{word}", float(count), 0, now) for word, count in counts.items()]
     return Closing(
         key="",
