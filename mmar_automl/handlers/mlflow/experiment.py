@@ -16,6 +16,9 @@ from mmar_automl.handlers.mlflow.store import (
     sqlite_uri,
 )
 
+_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's page opens an experiment of no kind as one about language models."""
+
 
 def connect(uri: str, name: str, notify: Callable[[str], None]) -> tuple[Any, str]:
     """A client of the store, which is made if need be, and the id of the experiment."""
@@ -42,7 +45,7 @@ def _find(client: Any, wanted: str, artifacts: str | None, notify: Callable[[str
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                made: str | None = client.create_experiment(name, artifact_location=artifacts)
+                made: str | None = client.create_experiment(name, artifacts, _TAGS)
             except Exception:
                 # Another search made it at this very moment.
                 found = client.get_experiment_by_name(name)
