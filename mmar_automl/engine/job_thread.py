@@ -158,17 +158,16 @@ class JobThreads:
             self._inbox.put(WorkerFreed(job=job.name, time=time.time()))
 
     def tell_end(self, job: str) -> None:
-        """Tell the handlers of a recorded end, once: the job's thread does, or, where that
-        hangs, whoever gives the job up."""
+        """Tell the handlers that a job has ended or pauses, once: the job's thread does, or,
+        where that hangs, whoever gives the job up."""
         ctx = self._contexts.get(job)
         if ctx is None:
             return
         if self._set_outcome(job, ctx) is JobState.PAUSED:
             self._notifier.emit("pause_job", ctx)
-            return
-        self._contexts.pop(job, None)
-        self._open.discard(job)
-        self._notifier.emit("end_job", ctx)
+        elif self._contexts.pop(job, None) is not None:
+            self._open.discard(job)
+            self._notifier.emit("end_job", ctx)
 
     def _attempts(self, job: Job, recommendation: Recommendation, ctx: Context) -> JobEnded:
         """Execute, again as long as the failure is not the configuration's fault."""

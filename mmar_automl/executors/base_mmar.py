@@ -6,10 +6,11 @@ What trains is for a subclass to say: three verbs for a process, or `do_job` for
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,34 @@ from mmar_automl.defs import (
     FailureClass,
     JobState,
     MMARPropKey,
+    Outcome,
     ProcessStatus,
     Recommendation,
     Score,
     SearchSpace,
 )
 from mmar_automl.executors.failures import classify, log_end
+from mmar_automl.executors.record import (
+    conclude,
+    could_not_start,
+    note,
+    read_record,
+    record_of,
+    score_of,
+)
+from mmar_automl.executors.watch import EVERY, ProgressWatch, max_epochs
 from mmar_automl.jobs import result
-from mmar_automl.jobs.prepare import prepare
+from mmar_automl.jobs.prepare import prepare, prepare_again
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
 from mmar_automl.mmar.load import Mmar
-from mmar_automl.mmar.write import write_json
 from mmar_automl.search import parse
 
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
+_FAREWELL = 5.0
+"""Seconds that a process may take to be gone, beyond its grace."""
+_SETTLED = ("paused", "interrupted", "failed")
+"""States in job.json of a job whose process has ended, and which may go on."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,13 @@ class Patience:
 
 @dataclass
 class _Running:
-    """A job at work: its process once there is one, and whether it was told to end."""
+    """A job at work: its process once there is one, whether it was told to end, and whether it
+    goes on from a checkpoint."""
 
     told: threading.Event
     process: Any = None
     stopped: bool = False
+    again: bool = False
 
 
 class BaseMMARExecutor(Executor):
@@ -61,7 +77,8 @@ class BaseMMARExecutor(Executor):
 
     A subclass gives `submit_process`, `check_process` and `stop_process`, or `do_job`. Every
     `poll_interval` seconds a process is looked at; `remove_search_augs` takes the search sections
-    out of a job's config. A subclass's own job is run again when a search is resumed.
+    out of a job's config. When a search is resumed, a job whose end was seen goes on where it
+    was; any other is run again.
     """
 
     def __init__(self, poll_interval: float = 1.0, remove_search_augs: bool = False) -> None:
@@ -89,32 +106,30 @@ class BaseMMARExecutor(Executor):
         """Make the job MMAR, have its job done, read its score."""
         name: str = ctx.get_prop(ContextKey.JOB_NAME)
         job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
-        record = self._record(recommendation, ctx)
+        record = record_of(recommendation, ctx)
         ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
         running = self._begin(name)
         failed: JobFailed | None = None
         try:
-            self._make(recommendation, ctx, job, record)
+            running.again = self._make(recommendation, ctx, job, record)
             note(job, {**record, "state": "running"})
-            self.do_job(name, str(job.root), ctx)
+            with self._watching(job, ctx):
+                self.do_job(name, str(job.root), ctx)
         except JobFailed as error:
             failed = error
         finally:
             with self._guard:
                 self._running.pop(name, None)
+        stats = result.read_stats(job)
         if running.told.is_set():
-            failed = JobFailed("stopped", state=JobState.INTERRUPTED)
-        score = result.read_stats(job)
-        conclude(job, record, failed.exit_status if failed else 0, score, failed)
+            # By the search, or by a pruner; for the latter, what it had by then is its score.
+            cut = ctx.get_prop(ContextKey.CUT)
+            state, why = cut or (JobState.INTERRUPTED, "stopped with the search")
+            failed = JobFailed(why, state=state, score=score_of(stats) if cut else None)
+        conclude(job, record, failed.exit_status if failed else 0, stats, failed)
         if failed is not None:
             raise failed
-        return Score(
-            value=score.metric_value,
-            epoch=score.epoch,
-            metric=score.metric,
-            complaint=score.complaint,
-            minimised=score.direction == "min",
-        )
+        return score_of(stats)
 
     def do_job(self, job_name: str, my_mmar_root: str, ctx: Context) -> None:
         """Train the job MMAR at `my_mmar_root` to its end; raise `JobFailed` if that fails.
@@ -161,10 +176,13 @@ class BaseMMARExecutor(Executor):
         raise NotImplementedError(f"{type(self).__name__} has no stop_process")
 
     def job_environment(self, ctx: Context) -> dict[str, str]:
-        """What a job's program should find in its environment, CUDA_VISIBLE_DEVICES included."""
+        """The whole environment for a job's program: CUDA_VISIBLE_DEVICES included, and
+        MMAR_RESUME for one that may go on from its checkpoint."""
         return {
+            **os.environ,
             "MMAR_ROOT": str(ctx.get_prop(ContextKey.JOB_MMAR_ROOT)),
             **self._environment(ctx.get_prop(ContextKey.WORKER_NAME)),
+            **({"MMAR_RESUME": "1"} if self._goes_on(ctx) else {}),
         }
 
     def abort(self, ctx: Context) -> None:
@@ -175,23 +193,43 @@ class BaseMMARExecutor(Executor):
             running.told.set()
             threading.Thread(target=self._stop, args=(running, ctx), daemon=True).start()
 
+    def give_up(self, ctx: Context) -> None:
+        """Say in the job's folder that a paused job is pruned."""
+        name: str = ctx.get_prop(ContextKey.JOB_NAME)
+        job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
+        ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
+        outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
+        record = read_record(job)
+        if record:
+            note(job, {**record, "state": str(outcome.state)})
+
     def _begin(self, name: str) -> _Running:
         with self._guard:
             return self._running.setdefault(name, _Running(threading.Event()))
 
+    def _goes_on(self, ctx: Context) -> bool:
+        """Whether the job has trained before, and its folder is the one it had."""
+        with self._guard:
+            running = self._running.get(ctx.get_prop(ContextKey.JOB_NAME))
+        return running is not None and running.again
+
     def _make(
         self, recommendation: Recommendation, ctx: Context, job: MmarLayout, record: dict[str, Any]
-    ) -> None:
-        """The job MMAR, anew if there is one from before. Raises `JobFailed`."""
+    ) -> bool:
+        """The job MMAR; whether it is the one from before, with its checkpoint. Raises
+        `JobFailed`."""
         mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
         try:
             if not job.root.parent.is_dir():
                 raise FileNotFoundError(f"the run's folder {job.root.parent} is gone")
-            # A job of an earlier search process is run again from its beginning.
+            if read_record(job).get("state") in _SETTLED and prepare_again(job):
+                return True
+            # Whether anybody still trains in it, nobody here can tell.
             shutil.rmtree(job.root, ignore_errors=True)
             prepare(mmar, recommendation, job, record, remove_search=self._remove_search)
         except OSError as error:
             raise could_not_start(error) from error
+        return False
 
     def _await(
         self, name: str, process: Any, running: _Running, ctx: Context
@@ -207,11 +245,24 @@ class BaseMMARExecutor(Executor):
                 return status
             if running.told.wait(self._poll_interval):
                 self._stop(running, ctx)
+                self._see_off(name, process, ctx)
                 return None
             if deadline is not None and time.monotonic() >= deadline:
                 self._stop(running, ctx)
+                self._see_off(name, process, ctx)
                 said = f"timed out after {limit:g} s"
                 raise JobFailed(said, failure=FailureClass.TIMED_OUT)
+
+    def _see_off(self, name: str, process: Any, ctx: Context) -> None:
+        """Wait until a process that was told to end has: it may be writing its checkpoint and
+        its score, and a job that goes on must not meet its predecessor."""
+        deadline = time.monotonic() + self._patience.grace + _FAREWELL
+        # One that was ended need not be there to be asked about.
+        with contextlib.suppress(Exception):
+            while self.check_process(name, process, ctx) is ProcessStatus.RUNNING:
+                if time.monotonic() >= deadline:
+                    return
+                time.sleep(self._poll_interval)
 
     def _stop(self, running: _Running, ctx: Context) -> None:
         """Have the process ended, once, if there is one: submitted, or set by a `do_job`."""
@@ -222,53 +273,36 @@ class BaseMMARExecutor(Executor):
             running.stopped = True
         self.stop_process(process, ctx)
 
+    @contextlib.contextmanager
+    def _watching(self, job: MmarLayout, ctx: Context) -> Iterator[None]:
+        """Meanwhile a pruner, where there is one, hears how the job is doing.
+
+        By a thread of its own: a `do_job` comes back only at the end, and `poll_interval` is the
+        time between two questions to a cluster, say.
+        """
+        watch = self._watch(job, ctx)
+        if watch is None:
+            yield
+            return
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(EVERY):
+                watch.look()
+            watch.look()
+
+        thread = threading.Thread(target=look, name=f"watch {job.root.name}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     @staticmethod
-    def _record(recommendation: Recommendation, ctx: Context) -> dict[str, Any]:
-        return {
-            "name": ctx.get_prop(ContextKey.JOB_NAME),
-            "recommendation": recommendation.id,
-            "parameters": ctx.get_prop(ContextKey.NAMED_VALUES),
-            "worker": ctx.get_prop(ContextKey.WORKER_NAME),
-            "gpus": list(ctx.get_prop(ContextKey.GPUS)),
-            "attempt": ctx.get_prop(ContextKey.ATTEMPT, 1),
-            "state": "starting",
-            "started": ctx.get_prop(ContextKey.JOB_START_TIME),
-        }
-
-
-def conclude(
-    job: MmarLayout,
-    record: dict[str, Any],
-    status: int | None,
-    score: result.TrainStats,
-    failed: JobFailed | None,
-) -> None:
-    """Write into job.json how the job ended."""
-    if failed is not None:
-        state = str(failed.state)
-    else:
-        state = "finished" if score.metric_value is not None else "finished_no_score"
-    record.update(
-        state=state,
-        ended=time.time(),
-        exit_status=status,
-        score=score.metric_value if failed is None or failed.score is not None else None,
-        failure=None if failed is None or failed.failure is None else str(failed.failure),
-        message="" if failed is None else str(failed),
-    )
-    note(job, record)
-
-
-def note(job: MmarLayout, record: Mapping[str, Any]) -> None:
-    """Write job.json if it can be written: the journal has it all, and a full disk shows there."""
-    with contextlib.suppress(OSError):
-        write_json(job.job, record)
-
-
-def could_not_start(error: OSError) -> JobFailed:
-    """The failure of a job whose MMAR or process could not be made."""
-    full = error.errno == 28  # ENOSPC
-    return JobFailed(
-        f"could not be started: {error}",
-        failure=FailureClass.DISK_FULL if full else FailureClass.NOT_STARTED,
-    )
+    def _watch(job: MmarLayout, ctx: Context) -> ProgressWatch | None:
+        """Who tells a pruner how the job is doing, where there is one."""
+        if not ctx.wants_progress():
+            return None
+        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
+        return ProgressWatch(job, ctx, max_epochs(job, dict(mmar.job_overrides())))

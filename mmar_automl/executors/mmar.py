@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,22 +14,23 @@ from mmar_automl.defs import (
     ContextKey,
     FailureClass,
     JobState,
-    Outcome,
     ProcessStatus,
     Recommendation,
     Score,
 )
-from mmar_automl.executors.base_mmar import (
-    BaseMMARExecutor,
-    Patience,
-    conclude,
-    could_not_start,
-    note,
-)
+from mmar_automl.executors.base_mmar import BaseMMARExecutor, Patience
 from mmar_automl.executors.command import round_command
 from mmar_automl.executors.failures import classify, log_end
 from mmar_automl.executors.local import LocalLauncher
-from mmar_automl.executors.watch import EVERY, ProgressWatch, max_epochs
+from mmar_automl.executors.record import (
+    conclude,
+    could_not_start,
+    note,
+    read_record,
+    record_of,
+    score_of,
+)
+from mmar_automl.executors.watch import EVERY, ProgressWatch
 from mmar_automl.jobs import result
 from mmar_automl.jobs.prepare import prepare, prepare_again
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
@@ -70,11 +70,15 @@ class MMARExecutor(BaseMMARExecutor):
         A job of an earlier search process (LEFT_OVER) that still runs is taken over; one that
         ended meanwhile is read; one that is gone goes on from its checkpoint.
         """
-        if self._is_replaced():
-            return super().execute(recommendation, ctx)
         name: str = ctx.get_prop(ContextKey.JOB_NAME)
+        if self._is_replaced():
+            try:
+                return super().execute(recommendation, ctx)
+            finally:
+                with self._lock:
+                    self._handles.pop(name, None)
         job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
-        record = self._record(recommendation, ctx)
+        record = record_of(recommendation, ctx)
         ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
         status: int | None = None
         cut_short: JobFailed | None = None
@@ -102,13 +106,7 @@ class MMARExecutor(BaseMMARExecutor):
         if not over and (cut_short is None or aborted):
             cut_short = classify(status, log_end(job.log), stopped=bool(aborted))
         stats = result.read_stats(job)
-        score = Score(
-            value=stats.metric_value,
-            epoch=stats.epoch,
-            metric=stats.metric,
-            complaint=stats.complaint,
-            minimised=stats.direction == "min",
-        )
+        score = score_of(stats)
         if cut is not None and (cut_short is None or cut_short.state is not JobState.FAILED):
             # It was told to end; what it had by then is its score.
             state, reason = cut
@@ -133,16 +131,6 @@ class MMARExecutor(BaseMMARExecutor):
                 target=self._launcher.cancel, args=(handle, grace), name=f"cancel {name}"
             ).start()
 
-    def give_up(self, ctx: Context) -> None:
-        """Say in the job's folder that a paused job is pruned."""
-        name: str = ctx.get_prop(ContextKey.JOB_NAME)
-        job = RunLayout(Path(ctx.get_prop(ContextKey.AUTOML_ROOT))).job(name)
-        ctx.set_prop(ContextKey.JOB_MMAR_ROOT, str(job.root))
-        outcome: Outcome = ctx.get_prop(ContextKey.OUTCOME)
-        record = _read_record(job)
-        if record:
-            note(job, {**record, "state": str(outcome.state)})
-
     def shutdown(self, ctx: Context) -> None:
         """Nobody is left: what still runs is ended, and what jobs left behind."""
         with self._lock:
@@ -151,20 +139,6 @@ class MMARExecutor(BaseMMARExecutor):
             self._launcher.cancel(handle, 0.0)
         if isinstance(self._launcher, LocalLauncher):
             self._launcher.close()
-
-    @staticmethod
-    def _watch(job: MmarLayout, ctx: Context) -> ProgressWatch | None:
-        """Who tells a pruner how the job is doing, where there is one."""
-        if not ctx.wants_progress():
-            return None
-        mmar: Mmar = ctx.get_prop(ContextKey.MMAR)
-        return ProgressWatch(job, ctx, max_epochs(job, dict(mmar.job_overrides())))
-
-    def _end_left_over(self, ctx: Context, name: str, job: MmarLayout) -> None:
-        """End what still runs of a job that was to be cut when its search died."""
-        handle = self._adopt(name, f"{ctx.get_prop(ContextKey.RUN_TOKEN, job.root)}/{name}")
-        if handle is not None:
-            self._launcher.cancel(handle, self._patience.grace)
 
     def submit_process(
         self, job_name: str, my_mmar_root: str, train_cmd_script: str, ctx: Context
@@ -175,13 +149,17 @@ class MMARExecutor(BaseMMARExecutor):
             MmarLayout(Path(my_mmar_root)),
             f"{self._token(job_name, ctx)}#{ctx.get_prop(ContextKey.ATTEMPT, 1)}",
             mmar.job_overrides(),
-            self.job_environment(ctx),
+            self._environment(ctx.get_prop(ContextKey.WORKER_NAME)),
+            again=self._goes_on(ctx),
             script=Path(my_mmar_root, train_cmd_script),
         )
         try:
-            return self._launcher.submit(command, ctx.get_prop(ContextKey.GPUS, []))
+            handle = self._launcher.submit(command, ctx.get_prop(ContextKey.GPUS, []))
         except OSError as error:
             raise could_not_start(error) from error
+        with self._lock:
+            self._handles[job_name] = handle
+        return handle
 
     def check_process(self, job_name: str, prc: Any, ctx: Context) -> ProcessStatus:
         """How the process stands; its exit status goes into `ctx`."""
@@ -207,6 +185,12 @@ class MMARExecutor(BaseMMARExecutor):
         """What a job's processes are known by, whichever search process looks for them."""
         place = ctx.get_prop(ContextKey.JOB_MMAR_ROOT)
         return f"{ctx.get_prop(ContextKey.RUN_TOKEN, place)}/{name}"
+
+    def _end_left_over(self, ctx: Context, name: str, job: MmarLayout) -> None:
+        """End what still runs of a job that was to be cut when its search died."""
+        handle = self._adopt(name, self._token(name, ctx))
+        if handle is not None:
+            self._launcher.cancel(handle, self._patience.grace)
 
     def _start(
         self, recommendation: Recommendation, ctx: Context, job: MmarLayout, record: dict[str, Any]
@@ -251,7 +235,7 @@ class MMARExecutor(BaseMMARExecutor):
 
     def _ended_meanwhile(self, job: MmarLayout) -> bool:
         """Whether the job of an earlier search process ended by itself, unseen."""
-        record = _read_record(job)
+        record = read_record(job)
         return record.get("state") == "running" and _recorded(job) is not None
 
     def _wait(
@@ -297,15 +281,6 @@ class MMARExecutor(BaseMMARExecutor):
             except OSError:
                 continue
         return max(signs)
-
-
-def _read_record(job: MmarLayout) -> dict[str, Any]:
-    """job.json, or nothing where it is missing or torn."""
-    try:
-        found = json.loads(job.job.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _recorded(job: MmarLayout) -> int | None:

@@ -12,7 +12,7 @@ class TraceHandler(Handler):
     def handle_event(self, event: str, ctx: Context) -> None:
         """`engine: end_job W1_1_J1 finished 0.8123`"""
         words = [event]
-        if event in ("start_job", "end_job"):
+        if event in ("start_job", "pause_job", "resume_job", "end_job"):
             words.append(ctx.get_prop(ContextKey.JOB_NAME))
         if event == "start_job":
             words.append(ctx.get_prop(ContextKey.RECOMMENDATION).result.dump())

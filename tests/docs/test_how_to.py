@@ -44,7 +44,7 @@ def follow(page: str, folder: Path) -> list[str]:
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")
 def test_anything_can_be_tuned(tmp_path: Path) -> None:
     """A program in C by the round script, a scikit-learn model by an executor: as printed."""
-    smoothing, digits = follow("tune-anything.md", tmp_path)
+    smoothing, digits, nice = follow("tune-anything.md", tmp_path)
     page = (HOW_TO / "tune-anything.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("│")]
     assert len(rows) == 7
@@ -56,6 +56,7 @@ def test_anything_can_be_tuned(tmp_path: Path) -> None:
         ), row
     assert "can be searched: 4 parameters, 0 warnings" in digits
     assert "mmar-automl train" not in smoothing + digits
+    assert nice.count("finished") >= 2
 
 
 def test_components_of_your_own(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.conftest import MadeMmar, MakeMmar, searching
 from tests.integration.test_search import alive_in, wait_for
 
@@ -13,6 +15,7 @@ from medl.apps.automl.base_mmar_exec import BaseMMARExecutor
 from medl.apps.automl.mmar_exec import MMARExecutor
 from automl.components.executors.executor import Executor
 from automl.defs import ContextKey, ProcessStatus
+from mmar_automl.api import Decision, Pruner, Verdict
 
 
 class Verbs(BaseMMARExecutor):
@@ -23,7 +26,7 @@ class Verbs(BaseMMARExecutor):
         with open(os.path.join(my_mmar_root, "log.txt"), "wb") as log:
             return subprocess.Popen(
                 ["bash", train_cmd_script],
-                env={**os.environ, **self.job_environment(ctx)},
+                env=self.job_environment(ctx),
                 stdout=log, stderr=log, start_new_session=True,
             )
 
@@ -56,6 +59,15 @@ class DoJob(MMARExecutor):
             stats.write('{"best_validation_metric": 0.25}')
 
 
+class Curve(DoJob):
+    """Says how it is doing."""
+
+    def do_job(self, job_name, my_mmar_root, ctx):
+        super().do_job(job_name, my_mmar_root, ctx)
+        with open(os.path.join(my_mmar_root, "models", "progress.jsonl"), "w") as progress:
+            progress.write('{"epoch": 1, "metric": 0.25}\\n')
+
+
 class Forgets(BaseMMARExecutor):
     """Says neither how a process is started nor what to do instead."""
 
@@ -73,6 +85,17 @@ class Own(Executor):
 
     def abort(self, ctx):
         pass
+
+
+class Halves(Pruner):
+    """Pauses every job at its second epoch; the first one goes on."""
+
+    def report(self, progress):
+        print("heard", progress.job, progress.epoch, flush=True)
+        return Decision(Verdict.PAUSE, "half-time") if progress.epoch == 2 else None
+
+    def drained(self, paused):
+        return [job for job in paused if job == "W1_1_J1"]
 '''
 
 
@@ -137,6 +160,46 @@ def test_one_verb_of_ours_may_be_replaced(make_mmar: MakeMmar) -> None:
     search.communicate(timeout=30)
     assert search.returncode == 143
     assert alive_in(hang.root) == []
+
+
+@pytest.mark.parametrize("executor", ["Verbs", "OtherScript"])
+def test_a_pruner_hears_the_jobs_of_replaced_parts(make_mmar: MakeMmar, executor: str) -> None:
+    """A paused job goes on where it was, if its end left it a checkpoint; one that is not
+    promoted keeps the score that it had. Every end is told of once, and nobody is left."""
+    config = {**searching(score=[0.3, 0.6]), "behaviour": "curve", "epochs": 4, "seconds": 0.4}
+    mmar = with_executor(make_mmar(config), executor, poll_interval=0.1)
+    automl = mmar.read("config/config_automl.json")
+    mmar.write("config/config_automl.json", {**automl, "pruner": {"path": "parts.Halves"}})
+    script = mmar.root / "commands/automl_train_round.sh"
+    (mmar.root / "commands/other.sh").write_text(script.read_text())
+    done = mmar.search("--traceout", "file", workers="cpu")
+    assert done.returncode == 0, done.stderr
+    first, second = mmar.report()["jobs"]
+    assert (first["state"], first["score"]) == ("finished", 0.3)
+    assert (second["state"], second["trained"]) == ("pruned", 2)
+    assert second["score"] in (0.3, 0.45)
+    assert mmar.read("automl/run_a/W1_2_J2/job.json")["state"] == "pruned"
+    heard = [line for line in done.stdout.splitlines() if line.startswith("heard W1_1_J1")]
+    assert [int(line.split()[2]) for line in heard] == [1, 2, 3, 4]
+    trace = (mmar.root / "automl/run_a/trace.log").read_text()
+    told = {event: trace.count(f" {event} ") for event in ("start_job", "pause_job", "end_job")}
+    assert told == {"start_job": 2, "pause_job": 2, "end_job": 2}
+    if executor == "OtherScript":
+        log = (mmar.job("W1_1_J1") / "log.txt").read_text().splitlines()
+        epochs = [int(line.split()[1]) for line in log if line.startswith("epoch ")]
+        assert epochs == [1, 2, 3, 4]
+    assert alive_in(mmar.root) == []
+
+
+def test_a_pruner_hears_a_do_job_that_no_process_does(make_mmar: MakeMmar) -> None:
+    """By what it writes into progress.jsonl while it trains."""
+    mmar = with_executor(make_mmar(searching(other=["a"])), "Curve")
+    automl = mmar.read("config/config_automl.json")
+    mmar.write("config/config_automl.json", {**automl, "pruner": {"path": "parts.Halves"}})
+    done = mmar.search()
+    assert done.returncode == 0, done.stderr
+    assert "heard W1_1_J1 1" in done.stdout
+    assert [job["state"] for job in mmar.report()["jobs"]] == ["finished"]
 
 
 def test_do_job_replaces_the_process(make_mmar: MakeMmar) -> None:
