@@ -93,6 +93,9 @@ def transforms() -> list[dict[str, Any]]:
             "RandGaussianNoised",
             monai.RandGaussianNoised("image", prob=1.0, std=0.316, sample_std=False), case),
         compare(
+            "RandPosNegCropd", ours.RandPosNegCropd(both, "label", size),
+            "RandCropByPosNegLabeld", crop, pair),
+        compare(
             "RandCropROId", ours.RandCropROId(*both, size, rotate_degrees=15, scale=0.1),
             "RandCropByPosNegLabeld + RandAffined",
             monai.Compose([crop, monai.RandAffined(both, **bend)]), pair),

@@ -25,6 +25,7 @@ from mmar_automl.search.parse import read_space
 from mmar_automl.trainer.choices import EXACTLY_ONE
 from mmar_automl.trainer.memory import cached_bytes, total_memory
 from mmar_automl.trainer.translate import Translation, translate
+from mmar_automl.trainer.vocabulary.config import is_three
 
 VARIANTS = 48
 """So many choices are tried one by one; what a search switches is rarely more."""
@@ -57,7 +58,11 @@ def check_components(mmar: Mmar, told: Iterable[Problem] = ()) -> list[Problem]:
             found.setdefault((problem.path, problem.message), problem)
     problems = list(found.values())
     if first is not None and not any(problem.severity == "error" for problem in problems):
-        warnings = [*_renames(list(notices)), *_memory(first), *_loader_processes(first)]
+        warnings = [
+            *_renames(list(notices), is_three(config)),
+            *_memory(first),
+            *_loader_processes(first),
+        ]
         problems += [_placed(mmar.train_config, warning) for warning in warnings]
     return problems
 
@@ -125,15 +130,16 @@ def _placed(source: JsonSource, problem: Problem) -> Problem:
     return dataclasses.replace(problem, file=str(source.file), line=source.line(problem.path))
 
 
-def _renames(notices: Sequence[str]) -> Iterator[Problem]:
+def _renames(notices: Sequence[str], three: bool) -> Iterator[Problem]:
     if not notices:
         return
+    origin, page = ("Clara Train 3.x", "clara-3x") if three else ("an older MONAI", "training")
     shown = "; ".join(notices[:_SHOWN])
     more = f"; and {len(notices) - _SHOWN} more" if len(notices) > _SHOWN else ""
     yield Problem(
         severity="warning",
-        message=f"written for an older MONAI, and translated for each training: {shown}{more}",
-        hint="nothing has to be changed; docs/training.md lists every translation",
+        message=f"written for {origin}, and translated for each training: {shown}{more}",
+        hint=f"nothing has to be changed; docs/{page}.md lists every translation",
     )
 
 

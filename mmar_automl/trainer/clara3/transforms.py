@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,9 @@ from monai.transforms import (
     RandGaussianNoised,
     RandomizableTrait,
     RandomizableTransform,
+    SpatialPadd,
 )
-from monai.utils import convert_to_tensor
+from monai.utils import convert_to_tensor, fall_back_tuple
 
 
 class RandScaleShiftIntensityd(RandomizableTransform, MapTransform):
@@ -85,6 +87,35 @@ class RandVarianceNoised(RandGaussianNoised):
         )  # fmt: skip
 
 
+class RandPosNegCropd(RandCropByPosNegLabeld):
+    """MONAI's crops around foreground and background voxels, also of cases smaller than the crop.
+
+    Such a case is first padded with zeros at both ends; MONAI's refuses it, or gives crops of
+    several sizes, which make no batch.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        label_key: str,
+        spatial_size: Sequence[int] | int,
+        pos: float = 1.0,
+        neg: float = 1.0,
+        num_samples: int = 1,
+    ) -> None:
+        super().__init__(keys, label_key, spatial_size, pos, neg, num_samples)
+        self._size = spatial_size
+        self._pad = SpatialPadd(keys, spatial_size)
+
+    def __call__(
+        self, data: Mapping[Hashable, torch.Tensor], lazy: bool | None = None
+    ) -> list[dict[Hashable, torch.Tensor]]:
+        shape = data[self.label_key].shape[1:]
+        if any(map(operator.lt, shape, fall_back_tuple(self._size, shape))):
+            data = self._pad(data)
+        return super().__call__(data, lazy)
+
+
 class RandCropROId(Compose, RandomizableTrait):
     """A crop around a foreground or background voxel, turned, scaled and bent at random.
 
@@ -96,7 +127,7 @@ class RandCropROId(Compose, RandomizableTrait):
         self,
         image_key: str,
         label_key: str,
-        spatial_size: Sequence[int],
+        spatial_size: Sequence[int] | int,
         pos: float = 1.0,
         neg: float = 1.0,
         num_samples: int = 1,
@@ -106,7 +137,7 @@ class RandCropROId(Compose, RandomizableTrait):
     ) -> None:
         keys = [image_key, label_key]
         steps: list[Any] = [
-            RandCropByPosNegLabeld(
+            RandPosNegCropd(
                 keys, label_key, spatial_size, pos=pos, neg=neg, num_samples=num_samples
             )
         ]
@@ -115,7 +146,9 @@ class RandCropROId(Compose, RandomizableTrait):
         super().__init__(steps)
 
 
-def _bend(keys: list[str], size: Sequence[int], degrees: float, scale: float, deform: bool) -> Any:
+def _bend(
+    keys: list[str], size: Sequence[int] | int, degrees: float, scale: float, deform: bool
+) -> Any:
     from monai.transforms import Rand3DElasticd
 
     shared = {
@@ -124,7 +157,7 @@ def _bend(keys: list[str], size: Sequence[int], degrees: float, scale: float, de
         "scale_range": [scale] * 3,
         "mode": ["bilinear", "nearest"],
         "padding_mode": "border",
-        "spatial_size": list(size),
+        "spatial_size": size,
     }
     if deform:
         return Rand3DElasticd(keys, sigma_range=(5, 8), magnitude_range=(50, 150), **shared)

@@ -8,10 +8,18 @@ from typing import Any
 
 from mmar_automl.errors import JsonPath
 from mmar_automl.trainer import names
+from mmar_automl.trainer.choices import EXACTLY_ONE
 from mmar_automl.trainer.scopes import Findings, is_comment, is_component, names_of
 from mmar_automl.trainer.vocabulary import data, networks, scoring, training, transforms
-from mmar_automl.trainer.vocabulary.entry import CATALOG, Context, Made, Unfit
-from mmar_automl.trainer.vocabulary.facts import Facts
+from mmar_automl.trainer.vocabulary.entry import (
+    CATALOG,
+    Context,
+    Entry,
+    Made,
+    Unfit,
+    Unfits,
+)
+from mmar_automl.trainer.vocabulary.facts import Facts, is_disabled
 from mmar_automl.trainer.vocabulary.known import UNSUPPORTED, suggest
 
 Places = dict[JsonPath, JsonPath]
@@ -46,8 +54,21 @@ class Converter:
     def section(self, value: Any, kind: str, path: JsonPath, new: JsonPath) -> Any:
         """A section that is one component, or a list of which one is enabled."""
         if isinstance(value, list):
+            self._check_alternatives(value, path)
             return [self.one(v, (*path, i), kind, (*new, i)) for i, v in enumerate(value)]
         return self.one(value, path, kind, new)
+
+    def _check_alternatives(self, bodies: list[Any], path: JsonPath) -> None:
+        """What the translation would say, by the names that stand in the user's config."""
+        on = [body for body in bodies
+              if is_component(body) and not is_disabled(body, self.context.known)]  # fmt: skip
+        if len(on) > 1:
+            listed = ", ".join(names_of(body)[0] for body in on)
+            self._findings.wrong(
+                path,
+                f"{len(on)} of its alternatives are enabled ({listed}); {EXACTLY_ONE}",
+                hint='write "disabled": true into the others, or let a search choose',
+            )
 
     def one(self, body: Any, path: JsonPath, kind: str, new: JsonPath) -> Any:
         """A component with the keys beside its args; a stand-in where it cannot be converted."""
@@ -84,16 +105,20 @@ class Converter:
         self.context.notes.clear()
         try:
             made = found.make(args, self.context)
-        except Unfit as error:
-            place: JsonPath = (*path, "args", error.argument) if error.argument else path
-            near = names.nearest(error.argument, found.arguments)
-            hint = f"did you mean {near[0]!r}?" if near and near[0] != error.argument else ""
-            value = args.get(error.argument, body.get("name"))
-            self._findings.wrong(place, str(error), value, hint or error.hint)
+        except Unfits as error:
+            for fault in error.faults:
+                self._unfit(fault, found, body, path)
             return None
         for note in self.context.notes:
             self._findings.note(note)
         return made
+
+    def _unfit(self, fault: Unfit, entry: Entry, body: Mapping[str, Any], path: JsonPath) -> None:
+        place: JsonPath = (*path, "args", fault.argument) if fault.argument else path
+        near = names.nearest(fault.argument, entry.arguments)
+        hint = f"did you mean {near[0]!r}?" if near and near[0] != fault.argument else ""
+        value = body.get("args", {}).get(fault.argument, body.get("name"))
+        self._findings.wrong(place, str(fault), value, hint or fault.hint)
 
     def differs(self, body: Mapping[str, Any]) -> str:
         """What the report says of a component's semantics."""

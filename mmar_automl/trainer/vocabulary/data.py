@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmar_automl.trainer.vocabulary.entry import Context, Made, component, entry
+from mmar_automl.trainer.vocabulary.entry import (
+    Context,
+    Count,
+    Counts,
+    Made,
+    Share,
+    component,
+    entry,
+)
 
 _KEYS = ("data_list_file_path", "data_file_base_dir", "data_list_key")
 
@@ -18,14 +26,16 @@ def segmentation_image_pipeline(
     output_batch_size: int = 1,
     batched_by_transforms: bool = False,
     output_data_format: Any = None,
-    output_image_channels: Any = 1,
-    output_label_channels: Any = 1,
-    num_workers: Any = 0,
+    output_image_channels: Count = 1,
+    output_label_channels: Count = 1,
+    num_workers: Count = 0,
     prefetch_size: Any = None,
+    shuffle: bool | None = None,
     *,
     context: Context,
 ) -> Made:
-    """Reads, transforms and batches the cases. Differs: sizes and channels are what the
+    """Reads, transforms and batches the cases; those of the training come in any order unless
+    `shuffle` is false. Differs: sizes and channels are what the
     transforms make of a case, so that `output_crop_size` only tells a scanning window's size;
     `prefetch_size` is torch's own choice; with `batched_by_transforms` a batch is the crops of
     one case."""
@@ -41,6 +51,7 @@ def segmentation_image_pipeline(
             dataset="@dataset",
             batch_size=1 if batched_by_transforms else max(1, output_batch_size),
             num_workers=num_workers,
+            **_given({"shuffle": shuffle}),
         ),
     }
 
@@ -54,13 +65,15 @@ def segmentation_image_pipeline_with_cache(
     output_batch_size: int = 1,
     batched_by_transforms: bool = False,
     output_data_format: Any = None,
-    output_image_channels: Any = 1,
-    output_label_channels: Any = 1,
-    num_workers: Any = 0,
+    output_image_channels: Count = 1,
+    output_label_channels: Count = 1,
+    num_workers: Count = 0,
     prefetch_size: Any = None,
     num_cache_objects: int = 0,
     replace_percent: float = 0.0,
     multiprocessing: Any = None,
+    shuffle: bool | None = None,
+    caches_data: bool = True,
     *,
     context: Context,
 ) -> Made:
@@ -75,8 +88,11 @@ def segmentation_image_pipeline_with_cache(
         batched_by_transforms=batched_by_transforms,
         num_workers=num_workers,
         prefetch_size=prefetch_size,
+        shuffle=shuffle,
         context=context,
     )
+    if not caches_data:
+        return made
     args = made["dataset"]["args"]
     if replace_percent:
         # 3.x's examples have shares as well as per cent.
@@ -108,7 +124,9 @@ def tf_simple_inferer() -> Made:
 
 
 @entry("TFScanWindowInferer", "inferer")
-def tf_scan_window_inferer(roi_size: Any, batch_size: Any = 1, roi_overlap: Any = 0.25) -> Made:
+def tf_scan_window_inferer(
+    roi_size: Counts, batch_size: Count = 1, roi_overlap: Share = 0.25
+) -> Made:
     """A window that scans the case. Differs: MONAI's windows overlap by a quarter unless said."""
     return component("SlidingWindowInferer", roi_size=roi_size, sw_batch_size=batch_size,
                      overlap=roi_overlap)  # fmt: skip

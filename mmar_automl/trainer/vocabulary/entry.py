@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar, Union, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.trainer.vocabulary.facts import Facts
@@ -20,6 +20,14 @@ Ints = tuple[int, ...]
 
 Fields = Union[str, list[str]]
 """Which of a case's data a transform is for: a name or a list of names."""
+
+# What is handed on as it stands, so that a `{variable}` stays one, and only looked at.
+Number = Annotated[Any, "a number"]
+Numbers = Annotated[Any, "a number or a list of numbers"]
+Share = Annotated[Any, "a number from 0 to 1"]
+Count = Annotated[Any, "a whole number"]
+Counts = Annotated[Any, "a whole number or a list of them"]
+Flag = Annotated[Any, "true or false"]
 
 CATALOG: dict[str, Entry] = {}
 """Old name → entry."""
@@ -35,6 +43,14 @@ class Unfit(Exception):
         super().__init__(message)
         self.argument = argument
         self.hint = hint
+
+
+class Unfits(Exception):
+    """All that is wrong with the arguments of one component."""
+
+    def __init__(self, faults: list[Unfit]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
 
 
 @dataclass
@@ -68,36 +84,55 @@ class Entry:
 
     @cached_property
     def _types(self) -> dict[str, Any]:
-        return get_type_hints(self.function)
+        return get_type_hints(self.function, include_extras=True)
 
     def make(self, args: Mapping[str, Any], context: Context) -> Made:
-        """The component of today; raises `Unfit`."""
-        unknown = [name for name in args if name not in self.arguments]
-        if unknown:
-            raise Unfit(unknown[0], f"{self.name} has no argument {unknown[0]!r}",
-                        f"it takes {', '.join(self.arguments)}")  # fmt: skip
-        for name, parameter in self.arguments.items():
-            if parameter.default is inspect.Parameter.empty and name not in args:
-                raise Unfit("", f"{self.name} needs the argument {name!r}")
-        read = {name: self._read(name, value, context.known) for name, value in args.items()}
+        """The component of today; raises `Unfits` with everything that is wrong."""
+        faults = [
+            Unfit(name, f"{self.name} has no argument {name!r}",
+                  f"it takes {', '.join(self.arguments) or 'none'}")
+            for name in args if name not in self.arguments
+        ]  # fmt: skip
+        needed = {name for name, parameter in self.arguments.items()
+                  if parameter.default is inspect.Parameter.empty}  # fmt: skip
+        faults += [Unfit("", f"{self.name} needs the argument {name!r}")
+                   for name in self.arguments if name in needed and name not in args]  # fmt: skip
+        read: dict[str, Any] = {}
+        for name in (name for name in self.arguments if name in args):
+            try:
+                read[name] = self._read(name, args[name], context.known)
+            except Unfit as fault:
+                faults.append(fault)
         if "context" in inspect.signature(self.function).parameters:
             read["context"] = context
-        return self.function(**read)
+        made: Made = {}
+        try:
+            # With defaults in place of what is wrong, to hear what else is.
+            made = self.function(**read) if needed <= set(read) else {}
+        except Unfit as fault:
+            faults.append(fault)
+        if faults:
+            raise Unfits(faults)
+        return made
 
-    def _read(self, name: str, value: Any, known: Mapping[str, Any]) -> Any:
+    def _read(self, name: str, given: Any, known: Mapping[str, Any]) -> Any:
         """An argument that is computed with, as a value; one that is handed on, as it stands."""
         wanted = self._types.get(name, Any)
+        if type(None) in get_args(wanted):
+            if given is None:
+                return None
+            wanted = Union[tuple(kind for kind in get_args(wanted) if kind is not type(None))]
         if wanted is Any:
-            return value
+            return given
         try:
-            value = substitute(value, known)
+            value = substitute(given, known)
         except UnknownVariable as error:
             raise Unfit(name, str(error)) from None
-        reader, words = _READERS.get(wanted, (lambda it: it, ""))
+        reader, words = _READERS[wanted]
         found = reader(value)
         if found is None:
             raise Unfit(name, f"{name} is {words}")
-        return found
+        return given if get_origin(wanted) is Annotated and value != given else found
 
 
 def entry(name: str, kind: str) -> Callable[[_Function], _Function]:
@@ -144,6 +179,26 @@ def _number(value: Any) -> float | None:
     return value if is_number and math.isfinite(value) else None
 
 
+def _share(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and 0 <= number <= 1 else None
+
+
+def _numbers(value: Any) -> float | list[float] | None:
+    if not isinstance(value, list):
+        return _number(value)
+    numbers = [_number(item) for item in value]
+    found = [number for number in numbers if number is not None]
+    return found if found and len(found) == len(numbers) else None
+
+
+def _counts(value: Any) -> int | list[int] | None:
+    if not isinstance(value, (list, str)):
+        return _whole(value)
+    numbers = _whole_numbers(value)
+    return list(numbers) if numbers else None
+
+
 def _whole(value: Any) -> int | None:
     number = _number(value)
     return int(number) if number is not None and number == int(number) else None
@@ -172,5 +227,16 @@ _READERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     str: (_text, "a text"),
     Ints: (_whole_numbers, "whole numbers, as [1, 2, 2, 4]"),
     Fields: (_fields, "a name or a list of names"),
+    **{
+        kind: (reader, get_args(kind)[1])
+        for kind, reader in (
+            (Number, _number),
+            (Numbers, _numbers),
+            (Share, _share),
+            (Count, _whole),
+            (Counts, _counts),
+            (Flag, _flag),
+        )
+    },
 }
 """Type of an argument → how it is read (None: it is none), and what it is called."""

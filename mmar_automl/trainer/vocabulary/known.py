@@ -6,7 +6,7 @@ from mmar_automl.trainer import names
 from mmar_automl.trainer.vocabulary.entry import CATALOG
 
 _CLASSIFICATION = "classification of 3.x is not supported: write a 4.1 config with MONAI's classes"
-_USE = "write the config with MONAI's components (mmar-automl convert does the rest), and use {}"
+_USE = "MONAI's {} may stand in its place"
 
 UNSUPPORTED = {
     "ClassificationImagePipeline": _CLASSIFICATION,
@@ -26,7 +26,6 @@ UNSUPPORTED = {
     "ConvertToMultiChannelBasedOnLabel": _USE.format("AsDiscreted with to_onehot"),
     "CropByPosNegRatioLabelOnly": _USE.format("RandCropByLabelClassesd"),
     "CropForegroundObject": _USE.format("CropForegroundd"),
-    "CropSubVolumeCenter": _USE.format("CenterSpatialCropd"),
     "FlipAxes": _USE.format("Flipd"),
     "KeepLargestCC": _USE.format("KeepLargestConnectedComponentd"),
     "LoadImageMasksFromNumpy": _USE.format("LoadImaged"),
@@ -34,7 +33,6 @@ UNSUPPORTED = {
     "NPRandomRot90_XY": _USE.format("RandRotate90d"),
     "NPRandomZoom3D": _USE.format("RandZoomd"),
     "NPResizeImage": _USE.format("Resized"),
-    "RandomRotate2D": _USE.format("RandRotated"),
     "RepeatChannel": _USE.format("RepeatChanneld"),
     "RestoreOriginalShape": _USE.format("Invertd"),
     "ScaleByFactor": _USE.format("Zoomd"),
@@ -42,7 +40,6 @@ UNSUPPORTED = {
     "SplitAcrossChannels": _USE.format("SplitDimd"),
     "SplitBasedOnBratsClasses": _USE.format("ConvertToMultiChannelBasedOnBratsClassesd"),
     "SplitBasedOnLabel": _USE.format("AsDiscreted with to_onehot"),
-    "SymmetricPadderDiv": _USE.format("DivisiblePadd"),
     "ThresholdValues": "post transforms follow from the network's final_activation today",
     "UnetParallel": "it split one network over GPUs; train on several with multi_gpu instead",
 }

@@ -1,27 +1,42 @@
-"""Networks: 3.x's ended in their activation, MONAI's in logits; see `facts`."""
+"""Networks: 3.x's ended in their activation, MONAI's in logits; see `facts`.
+
+Their `data_format` is left out: with torch the channels always stand in front.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mmar_automl.trainer.vocabulary.entry import Context, Ints, Made, Unfit, component, entry, own
+from mmar_automl.trainer.vocabulary.entry import (
+    Context,
+    Count,
+    Ints,
+    Made,
+    Number,
+    Share,
+    Unfit,
+    component,
+    entry,
+    own,
+)
 from mmar_automl.trainer.vocabulary.facts import ACTIVATIONS
 
 
 @entry("SegResnet", "model")
 def seg_resnet(
-    num_classes: Any = 2,
+    num_classes: Count = 2,
     use_vae: bool = False,
     blocks_down: Ints = (1, 2, 2, 4),
     blocks_up: Ints = (1, 1, 1),
-    init_filters: Any = 8,
+    init_filters: Count = 8,
     use_batch_norm: bool = False,
     use_group_norm: bool = False,
     use_group_normG: int = 8,  # noqa: N803
-    reg_weight: Any = 0.0,
-    dropout_prob: Any = 0.0,
+    reg_weight: Number = 0.0,
+    dropout_prob: Share = 0.0,
     final_activation: str = "softmax",
-    n_spatial_dim: Any = 3,
+    n_spatial_dim: Count = 3,
+    data_format: Any = None,
     *,
     context: Context,
 ) -> Made:
@@ -48,15 +63,16 @@ def seg_resnet(
 
 @entry("Unet", "model")
 def unet(
-    num_classes: Any = 2,
+    num_classes: Count = 2,
     nf_enc: Ints = (32, 64, 64, 64),
     nf_dec: Ints | None = None,
     use_batch_norm: bool = False,
     use_group_norm: bool = False,
     use_group_normG: int = 8,  # noqa: N803
-    reg_weight: Any = 0.0,
+    reg_weight: Number = 0.0,
     final_activation: str = "softmax",
-    n_spatial_dim: Any = 3,
+    n_spatial_dim: Count = 3,
+    data_format: Any = None,
     *,
     context: Context,
 ) -> Made:
@@ -78,12 +94,13 @@ def unet(
 
 @entry("SegAhnet", "model")
 def seg_ahnet(
-    num_classes: Any = 2,
+    num_classes: Count = 2,
     if_use_psp: bool = False,
     pretrain_weight_name: Any = None,
     plane: Any = "z",
     final_activation: str = "softmax",
-    n_spatial_dim: Any = 3,
+    n_spatial_dim: Count = 3,
+    data_format: Any = None,
     *,
     context: Context,
 ) -> Made:
@@ -113,4 +130,4 @@ def _norm(batch: bool, group: bool) -> str:
 def _check_activation(word: str) -> None:
     if word not in ACTIVATIONS:
         raise Unfit("final_activation", f"final_activation is {' or '.join(ACTIVATIONS)}",
-                    "for another one write the config with MONAI's components")  # fmt: skip
+                    "for another one convert the MMAR, and change the new config")  # fmt: skip

@@ -36,19 +36,30 @@ def dice_masked_output(
     }
 
 
+@entry("ComputeDice", "aux_op")
+def compute_dice(
+    tag: str,
+    skip_background: bool = False,
+    is_onehot_targets: bool = False,
+    is_independent_predictions: Any = None,
+    data_format: Any = None,
+) -> Made:
+    """Dice of the output, the mean of its classes. Differs: as DiceMaskedOutput; whether classes
+    exclude each other is what the network's `final_activation` says."""
+    return dice_masked_output(tag, skip_background, is_onehot_targets)
+
+
 @entry("NegLoss", "aux_op")
-def neg_loss(tag: Any) -> Made:
+def neg_loss(tag: str) -> Made:
     """The loss with its sign turned, so that more is better. Differs: MONAI's metric is the mean
     of the validation's batches."""
-    if not isinstance(tag, str):
-        raise Unfit("tag", "tag is a name")
     return {tag: Source(loss=True)}
 
 
 @entry("ComputeAverage", "metric")
-def compute_average(name: Any, field: str, is_key_metric: Any = False) -> Made:
+def compute_average(name: Any, field: str, is_key_metric: bool = False) -> Made:
     """The mean of what an aux_op computes. The same, see there."""
-    return {"label": name, "field": field, "key": is_key_metric is True}
+    return {"label": name, "field": field, "key": is_key_metric}
 
 
 @entry("ComputeAverageDice", "metric")
@@ -56,14 +67,15 @@ def compute_average_dice(
     name: Any,
     field: str = "model",
     label_field: str = "label",
-    is_key_metric: Any = False,
+    is_key_metric: bool = False,
     report_path: Any = None,
     skip_background: bool = True,
+    is_2d: Any = None,
 ) -> Made:
     """The mean Dice of the network's output. Differs: `report_path` is a folder, for MONAI's
-    MetricsSaver."""
+    MetricsSaver; MONAI's sees by itself whether a case `is_2d`."""
     source = Source(skip_background=skip_background)
-    return {"label": name, "field": source, "key": is_key_metric is True, "report": report_path}
+    return {"label": name, "field": source, "key": is_key_metric, "report": report_path}
 
 
 def metric(source: Source, label: Any, facts: Facts) -> Made:

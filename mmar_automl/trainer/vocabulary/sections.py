@@ -108,7 +108,10 @@ def validate(
     if "inferer" in validate:
         place: JsonPath = (*where, "inferer")
         made["inferer"] = c.components.section(validate["inferer"], "inferer", place, place)
-    elif c.config.get("use_scanning_window") is True:
+    elif c.known.get("use_scanning_window", c.config.get("use_scanning_window")) is True:
+        if c.facts.crop_size is None:
+            c.findings.wrong(("use_scanning_window",), "nothing says how large the window is", True,
+                             "give validate an inferer, as TFScanWindowInferer")  # fmt: skip
         made["inferer"] = component("SlidingWindowInferer", roi_size=c.facts.crop_size,
                                     sw_batch_size=1)  # fmt: skip
     else:
@@ -167,7 +170,7 @@ def _pipeline(c: Conversion, section: Mapping[str, Any], scope: str) -> Made:
     made = c.components.make(body, path, "image_pipeline", None)
     if made is None:
         return {}
-    made["dataloader"]["args"]["shuffle"] = scope == "train"
+    made["dataloader"]["args"].setdefault("shuffle", scope == "train")
     for name in ("dataset", "dataloader"):
         c.places[(scope, name)] = path
     now = f"{made['dataset']['name']} and DataLoader"

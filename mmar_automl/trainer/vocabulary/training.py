@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmar_automl.trainer.vocabulary.entry import Context, Made, component, entry, own
+from mmar_automl.trainer.vocabulary.entry import (
+    Context,
+    Count,
+    Flag,
+    Made,
+    Number,
+    component,
+    entry,
+    own,
+)
 
 
 @entry("Dice", "loss")
 def dice(
-    squared_pred: Any = False,
+    squared_pred: Flag = False,
     is_onehot_targets: bool = False,
     skip_background: bool = False,
-    smooth: Any = 1e-5,
+    smooth: Number = 1e-5,
+    data_format: Any = None,
     *,
     context: Context,
 ) -> Made:
     """Dice loss. Differs: the activation is the loss's business now, and classes whose reference
-    is empty count as MONAI counts them."""
+    is empty count as MONAI counts them; with torch the channels always stand in front, so that
+    `data_format` is left out."""
     facts = context.facts
     return component(
         "DiceLoss",
@@ -35,13 +46,15 @@ def dice(
 def focal(
     skip_background: bool = False,
     is_onehot_targets: bool = False,
-    gamma: Any = 2.0,
+    gamma: Number = 2.0,
+    data_format: Any = None,
     *,
     context: Context,
 ) -> Made:
     """Focal loss. Differs: it takes logits, with a sigmoid for each class or a softmax, as the
     network's `final_activation` says. The softmax is ours: MONAI's leaves the background out
-    before it, and of two classes nothing is left. Clara's weights of the classes are unknown."""
+    before it, and of two classes nothing is left. Clara's weights of the classes are unknown, and
+    `data_format` is left out as in Dice."""
     facts = context.facts
     return own(
         "losses.Focal",
@@ -74,14 +87,14 @@ def _optimizer(name: str, context: Context) -> Made:
 
 
 @entry("ReducePoly", "lr_policy")
-def reduce_poly(poly_power: Any = 0.9) -> Made:
+def reduce_poly(poly_power: Number = 0.9) -> Made:
     """`lr · (1 − epoch / epochs) ^ poly_power`, each epoch. The same."""
     return component("PolynomialLR", optimizer="@optimizer", total_iters="{epochs}",
                      power=poly_power)  # fmt: skip
 
 
 @entry("ReduceCosine", "lr_policy")
-def reduce_cosine(rate: Any = 0.5) -> Made:
+def reduce_cosine(rate: Number = 0.5) -> Made:
     """Half a cosine wave over all epochs. Differs: torch's has no `rate`; ours is
     `lr · rate · (1 + cos(π · epoch / epochs))`, torch's CosineAnnealingLR at the rate 0.5."""
     return own("schedulers.ReduceCosine", optimizer="@optimizer", total_epochs="{epochs}",
@@ -89,13 +102,13 @@ def reduce_cosine(rate: Any = 0.5) -> Made:
 
 
 @entry("DecayOnStep", "lr_policy")
-def decay_on_step(decay_ratio: Any, decay_freq: Any) -> Made:
+def decay_on_step(decay_ratio: Number, decay_freq: Count) -> Made:
     """`lr · decay_ratio` each `decay_freq` iterations. The same."""
     return component("StepLR", optimizer="@optimizer", step_size=decay_freq, gamma=decay_ratio)
 
 
 @entry("ReduceOnPlateau", "lr_policy")
-def reduce_on_plateau(plateau_count_trigger: int, reduction_rate: Any) -> Made:
+def reduce_on_plateau(plateau_count_trigger: int, reduction_rate: Number) -> Made:
     """`lr · reduction_rate` after so many validations without a better key metric. Differs:
     torch calls better only what is better by a ten-thousandth."""
     return component("ReduceLROnPlateau", optimizer="@optimizer", mode="max",

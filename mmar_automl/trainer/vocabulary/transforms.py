@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from mmar_automl.trainer.vocabulary.entry import (
     Context,
+    Count,
+    Counts,
     Fields,
+    Flag,
     Made,
+    Number,
+    Numbers,
+    Share,
+    Unfit,
     component,
     entry,
     is_label,
@@ -39,8 +47,14 @@ def convert_to_channels_first(fields: Fields) -> Made:
     return component("EnsureChannelFirstd", keys=fields)
 
 
+@entry("ConvertToChannelsLast", "transform")
+def convert_to_channels_last(fields: Fields) -> Made:
+    """Put the channels behind. Differs: with torch they always stand in front."""
+    return component("EnsureChannelFirstd", keys=fields)
+
+
 @entry("ScaleByResolution", "transform")
-def scale_by_resolution(fields: Fields, target_resolution: Any, is_label: bool = False) -> Made:
+def scale_by_resolution(fields: Fields, target_resolution: Numbers, is_label: bool = False) -> Made:
     """Resamples to a voxel size. Differs: MONAI goes by the whole affine matrix, so that the
     shape may differ by a voxel; a label goes by its nearest voxel, as before."""
     mode = "nearest" if is_label else "bilinear"
@@ -48,7 +62,7 @@ def scale_by_resolution(fields: Fields, target_resolution: Any, is_label: bool =
 
 
 @entry("ScaleToShape", "transform")
-def scale_to_shape(fields: Fields, target_shape: Any, is_label: bool = False) -> Made:
+def scale_to_shape(fields: Fields, target_shape: Counts, is_label: bool = False) -> Made:
     """Resamples to a shape. Differs: MONAI's interpolation for images is `area`."""
     mode = "nearest" if is_label else "area"
     return component("Resized", keys=fields, spatial_size=target_shape, mode=mode)
@@ -56,9 +70,21 @@ def scale_to_shape(fields: Fields, target_shape: Any, is_label: bool = False) ->
 
 @entry("ScaleIntensityRange", "transform")
 def scale_intensity_range(
-    fields: Fields, a_min: Any, a_max: Any, b_min: Any = 0.0, b_max: Any = 1.0, clip: Any = False
+    fields: Fields,
+    a_min: float,
+    a_max: Number | None = None,
+    b_min: Number = 0.0,
+    b_max: Number = 1.0,
+    clip: Flag = False,
+    a_offset: float | None = None,
 ) -> Made:
-    """Maps [a_min, a_max] to [b_min, b_max]. The same."""
+    """Maps [a_min, a_max] to [b_min, b_max]. Differs: `a_offset`, in place of `a_max`, is taken
+    for the distance from `a_min`, as its meaning is not published."""
+    if (a_max is None) == (a_offset is None):
+        raise Unfit("a_offset" if a_max is not None else "",
+                    "ScaleIntensityRange needs either a_max or a_offset")  # fmt: skip
+    if a_offset is not None:
+        a_max = a_min + a_offset
     return component("ScaleIntensityRanged", keys=fields, a_min=a_min, a_max=a_max, b_min=b_min,
                      b_max=b_max, clip=clip)  # fmt: skip
 
@@ -69,26 +95,39 @@ def normalize_nonzero_intensities(fields: Fields) -> Made:
     return component("NormalizeIntensityd", keys=fields, nonzero=True, channel_wise=True)
 
 
+@entry("SymmetricPadderDiv", "transform")
+def symmetric_padder_div(fields: Fields, div_int: Counts) -> Made:
+    """Pads both ends until each side can be divided by a number. The same."""
+    return component("DivisiblePadd", keys=fields, k=div_int)
+
+
+@entry("CropSubVolumeCenter", "transform")
+def crop_sub_volume_center(fields: Fields, size: Counts) -> Made:
+    """A crop of a fixed size from the middle. Differs: where a case is smaller, so is the crop."""
+    return component("CenterSpatialCropd", keys=fields, roi_size=size)
+
+
 @entry("FastCropByPosNegRatio", "transform")
 def fast_crop_by_pos_neg_ratio(
-    size: Any,
+    size: Counts,
     fields: Fields,
     label_field: str = "label",
-    pos: Any = 1,
-    neg: Any = 1,
-    batch_size: Any = 1,
+    pos: Number = 1,
+    neg: Number = 1,
+    batch_size: Count = 1,
     batches_to_gen_at_once: Any = None,
     *,
     context: Context,
 ) -> Made:
-    """Crops around foreground and background voxels. Differs: MONAI does not wrap or pad, so a
-    case smaller than the crop is an error; `batches_to_gen_at_once`, a cache of crops of one
-    case, is left out, and each case gives `batch_size` crops."""
+    """Crops around foreground and background voxels. Differs: how Clara's filled up a case that
+    is smaller than the crop is not published, ours does with zeros at both ends, and MONAI's
+    refuses it; `batches_to_gen_at_once`, a cache of crops of one case, is left out, and each case
+    gives `batch_size` crops."""
     if batches_to_gen_at_once is not None:
         context.notes.append("batches_to_gen_at_once is left out: crops are not kept for later")
     keys = list(dict.fromkeys([*listed(fields), label_field]))
-    return component("RandCropByPosNegLabeld", keys=keys, label_key=label_field,
-                     spatial_size=size, pos=pos, neg=neg, num_samples=batch_size)  # fmt: skip
+    return own("transforms.RandPosNegCropd", keys=keys, label_key=label_field, spatial_size=size,
+               pos=pos, neg=neg, num_samples=batch_size)  # fmt: skip
 
 
 entry("CropByPosNegRatio", "transform")(fast_crop_by_pos_neg_ratio)
@@ -96,20 +135,23 @@ entry("CropByPosNegRatio", "transform")(fast_crop_by_pos_neg_ratio)
 
 @entry("FastPosNegRatioCropROI", "transform")
 def fast_pos_neg_ratio_crop_roi(
-    size: Any,
+    size: Counts,
     image_field: str = "image",
     label_field: str = "label",
-    pos: Any = 1,
-    neg: Any = 1,
-    batch_size: Any = 1,
+    pos: Number = 1,
+    neg: Number = 1,
+    batch_size: Count = 1,
     deform: bool = False,
     rotation: bool = False,
     rotation_degree: float = 15.0,
     scale: bool = False,
     scale_factor: float = 0.1,
+    fast_crop: Any = None,
 ) -> Made:
     """Crops, turned, scaled and bent. Differs: the crop is cut first and bent afterwards, so that
-    its border is repeated where Clara's still saw the image."""
+    its border is repeated where Clara's still saw the image; smaller cases are filled up as by
+    FastCropByPosNegRatio; `fast_crop`, how it was computed, is
+    left out."""
     return own(
         "transforms.RandCropROId",
         image_key=image_field,
@@ -125,27 +167,27 @@ def fast_pos_neg_ratio_crop_roi(
 
 
 @entry("CropFixedSizeRandomCenter", "transform")
-def crop_fixed_size_random_center(size: Any, fields: Fields) -> Made:
+def crop_fixed_size_random_center(size: Counts, fields: Fields) -> Made:
     """A crop of a fixed size anywhere. Differs: where a case is smaller, so is the crop."""
     return component("RandSpatialCropd", keys=fields, roi_size=size, random_center=True,
                      random_size=False)  # fmt: skip
 
 
 @entry("RandomAxisFlip", "transform")
-def random_axis_flip(fields: Fields, probability: Any = 0.5) -> Made:
+def random_axis_flip(fields: Fields, probability: Share = 0.5) -> Made:
     """Flips along one axis, drawn each time. The same."""
     return component("RandAxisFlipd", keys=fields, prob=probability)
 
 
 @entry("RandomSpatialFlip", "transform")
-def random_spatial_flip(fields: Fields, probability: Any = 0.5) -> Made:
+def random_spatial_flip(fields: Fields, probability: Share = 0.5) -> Made:
     """Flips at random. Differs: what Clara's drew is not published; here it is one axis at a
     time, with the probability 0.5 unless said."""
     return component("RandAxisFlipd", keys=fields, prob=probability)
 
 
 @entry("RandomRotate3D", "transform")
-def random_rotate_3d(fields: Fields, probability: Any = 0.5) -> Made:
+def random_rotate_3d(fields: Fields, probability: Share = 0.5) -> Made:
     """Turns by a random angle about each axis. Differs: Clara's range is not published; here it
     is half a turn either way. Corners that come from outside repeat the border."""
     turn = [-3.141592653589793, 3.141592653589793]
@@ -153,23 +195,45 @@ def random_rotate_3d(fields: Fields, probability: Any = 0.5) -> Made:
                      prob=probability, keep_size=True, mode=_modes(fields, "bilinear"))  # fmt: skip
 
 
+@entry("RandomRotate2D", "transform")
+def random_rotate_2d(
+    fields: Fields, angle: float, is_random: bool = True, probability: Share = 1.0
+) -> Made:
+    """Turns an image, each time by another angle up to `angle` degrees either way, or by `angle`
+    itself. Differs: corners that come from outside repeat the border."""
+    turn, mode = math.radians(angle), _modes(fields, "bilinear")
+    if not is_random:
+        return component("Rotated", keys=fields, angle=turn, keep_size=True, mode=mode)
+    return component("RandRotated", keys=fields, range_x=[-turn, turn], prob=probability,
+                     keep_size=True, mode=mode)  # fmt: skip
+
+
 @entry("RandomZoom", "transform")
 def random_zoom(
-    fields: Fields,
-    lower_limits: Any = 0.9,
-    upper_limits: Any = 1.1,
-    probability: Any = 0.5,
-    keep_size: Any = True,
+    fields: Fields | None = None,
+    lower_limits: Numbers = 0.9,
+    upper_limits: Numbers = 1.1,
+    probability: Share = 0.5,
+    keep_size: Flag = True,
+    image_field: str = "",
+    label_field: str = "",
 ) -> Made:
-    """Zooms by random factors. Differs: MONAI's interpolation for images is `area`."""
-    modes = _modes(fields, "area")
+    """Zooms by random factors. Differs: MONAI's interpolation for images is `area`; with which
+    probability Clara's zoomed is not published, here it is 0.5 unless said."""
+    fields = list(dict.fromkeys(
+        name for name in (*listed(fields or []), image_field, label_field) if name
+    ))  # fmt: skip
+    if not fields:
+        raise Unfit("", "RandomZoom needs the argument 'fields', or 'image_field'")
+    modes = ["nearest" if name == label_field else mode
+             for name, mode in zip(fields, _modes(fields, "area"), strict=True)]  # fmt: skip
     return component("RandZoomd", keys=fields, prob=probability, min_zoom=lower_limits,
                      max_zoom=upper_limits, mode=modes, keep_size=keep_size)  # fmt: skip
 
 
 @entry("ScaleShiftIntensity", "transform")
 def scale_shift_intensity(
-    fields: Fields, scale: Any = 0.1, shift: Any = 0.1, probability: Any = 1.0
+    fields: Fields, scale: Number = 0.1, shift: Number = 0.1, probability: Share = 1.0
 ) -> Made:
     """`v · (1 + s) + o`, drawn for each case. Differs: MONAI has the two apart; ours does both in
     one pass, for every case unless a probability is given."""
@@ -179,7 +243,7 @@ def scale_shift_intensity(
 
 @entry("ScaleIntensityOscillation", "transform")
 def scale_intensity_oscillation(
-    fields: Fields, magnitude: Any = 0.1, probability: Any = 1.0
+    fields: Fields, magnitude: Number = 0.1, probability: Share = 1.0
 ) -> Made:
     """Lets scale and level of the intensities swing. Differs: MONAI has no such transform, and
     Clara's formula is not published; ours is `v · (1 + s) + o`, `s` and `o` from [−magnitude,
@@ -189,7 +253,7 @@ def scale_intensity_oscillation(
 
 
 @entry("AddGaussianNoise", "transform")
-def add_gaussian_noise(fields: Fields, probability: Any = 0.5, variance: Any = 0.1) -> Made:
+def add_gaussian_noise(fields: Fields, probability: Share = 0.5, variance: Number = 0.1) -> Made:
     """Gaussian noise by its variance. Differs: MONAI takes the deviation and draws it, too; ours
     has always the variance that is given."""
     return own("transforms.RandVarianceNoised", keys=fields, prob=probability, variance=variance)

@@ -70,6 +70,34 @@ def test_noise_has_the_variance_asked_for():
         assert abs(float(noise.mean())) < 0.01
 
 
+def test_a_case_smaller_than_the_crop_is_filled_up():
+    """With zeros at both ends, image and label alike; any other case is cropped as by MONAI."""
+    import torch
+    from monai.transforms import RandCropByPosNegLabeld
+
+    from mmar_automl.trainer.clara3.transforms import RandPosNegCropd
+
+    keys, size = ["image", "label"], [8, 8, 8]
+    label = torch.zeros(1, 12, 12, 5)
+    label[:, 4:9, 4:9, 1:4] = 1
+    step = RandPosNegCropd(keys, "label", size, pos=1, neg=0, num_samples=4)
+    step.set_random_state(seed=0)
+    for crop in step({"image": label + 1, "label": label}):
+        assert crop["image"].shape == crop["label"].shape == (1, 8, 8, 8)
+        assert float(crop["label"].sum()) > 0
+        # Eight slices of which five are the case's: one before, two behind.
+        filled = [float(crop["image"][..., z].abs().sum()) == 0 for z in range(8)]
+        assert filled == [True, False, False, False, False, False, True, True]
+    large = {"image": torch.rand(1, 12, 12, 12), "label": (torch.rand(1, 12, 12, 12) > 0.5).float()}
+    ours, theirs = RandPosNegCropd(keys, "label", size), RandCropByPosNegLabeld(keys, "label", size)
+    for other in (ours, theirs):
+        other.set_random_state(seed=3)
+    (one,), (two,) = ours(large), theirs(large)
+    assert all(torch.equal(one[key], two[key]) for key in keys)
+    (whole,) = RandPosNegCropd(keys, "label", [-1, 8, 16])(large)
+    assert whole["image"].shape == (1, 12, 8, 16)
+
+
 def test_a_turned_crop_keeps_label_and_image_together():
     """Labels stay whole numbers; each crop has the size asked for; a cache does not keep it."""
     import torch

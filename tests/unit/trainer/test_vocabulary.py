@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import random
 from pathlib import Path
 
@@ -22,18 +23,22 @@ TRANSFORMS = {
     "LoadNifti": {"fields": FIELDS, "as_closest_canonical": True},
     "LoadPng": {"fields": "image"},
     "ConvertToChannelsFirst": {"fields": FIELDS},
+    "ConvertToChannelsLast": {"fields": FIELDS},
     "ScaleByResolution": {"fields": "label", "target_resolution": [1, 1, 1], "is_label": True},
     "ScaleToShape": {"fields": "image", "target_shape": [8, 8, 8]},
     "ScaleIntensityRange": {"fields": "image", "a_min": 0, "a_max": 1, "b_min": 0, "b_max": 1},
     "NormalizeNonzeroIntensities": {"fields": "image"},
+    "SymmetricPadderDiv": {"fields": FIELDS, "div_int": 16},
+    "CropSubVolumeCenter": {"fields": FIELDS, "size": [8, 8, 8]},
     "FastCropByPosNegRatio": {"size": [8, 8, 8], "fields": "image", "batch_size": 3},
     "CropByPosNegRatio": {"size": [8, 8, 8], "fields": "image", "batches_to_gen_at_once": 4},
-    "FastPosNegRatioCropROI": {"size": [8, 8, 8], "rotation": True, "deform": True},
+    "FastPosNegRatioCropROI": {"size": [8, 8, 8], "rotation": True, "fast_crop": True},
     "CropFixedSizeRandomCenter": {"size": [8, 8, 8], "fields": FIELDS},
     "RandomAxisFlip": {"fields": FIELDS, "probability": 0.0},
     "RandomSpatialFlip": {"fields": FIELDS},
     "RandomRotate3D": {"fields": FIELDS, "probability": 0.1},
-    "RandomZoom": {"fields": FIELDS, "lower_limits": [0.8], "upper_limits": [1.2]},
+    "RandomRotate2D": {"fields": FIELDS, "is_random": True, "angle": 15},
+    "RandomZoom": {"image_field": "image", "label_field": "label", "lower_limits": [0.8]},
     "ScaleShiftIntensity": {"fields": "image", "scale": 0.1, "shift": 0.1},
     "ScaleIntensityOscillation": {"fields": "image", "magnitude": 0.1},
     "AddGaussianNoise": {"fields": "image", "probability": 0.5, "variance": 0.1},
@@ -42,7 +47,7 @@ TRANSFORMS = {
 """Every transform of the catalog, with arguments as 3.x's configs have them."""
 OTHERS = {
     "loss": [
-        ("Dice", {"squared_pred": True, "smooth": 1e-4}),
+        ("Dice", {"squared_pred": True, "smooth": 1e-4, "data_format": "channels_last"}),
         ("Focal", {"skip_background": True}),
     ],
     "optimizer": [("Adam", {}), ("NovoGrad", {})],
@@ -109,7 +114,7 @@ def test_the_catalog_is_tested_whole():
     """No entry without a config that has it."""
     asked = {*TRANSFORMS, *(name for listed in OTHERS.values() for name, _ in listed)}
     asked |= {"TFSimpleInferer", "TFScanWindowInferer", "MergeBatchDims"}
-    asked |= {"DiceMaskedOutput", "NegLoss", "ComputeAverage", "ComputeAverageDice"}
+    asked |= {"DiceMaskedOutput", "ComputeDice", "NegLoss", "ComputeAverage", "ComputeAverageDice"}
     assert set(CATALOG) == asked
     assert not set(CATALOG) & set(UNSUPPORTED)
 
@@ -149,6 +154,55 @@ def test_the_activation_moves_out_of_the_network(translated, config):
         assert discrete["threshold"] == [None if word == "softmax" else 0.5, None]
         assert discrete["to_onehot"] == [2 if word == "softmax" else None, 2]
         assert "final_activation" not in found["model"]
+
+
+def test_a_zoom_by_either_naming_of_fields(translated, config):
+    """NVIDIA's examples name image and label; a label is never interpolated."""
+    (fields, named) = ({"fields": FIELDS}, {"image_field": "image", "label_field": "seg"})
+    for args, mode in ((fields, ["area", "nearest"]), (named, ["area", "nearest"])):
+        config["train"]["pre_transforms"][8] = {"name": "RandomZoom", "args": args}
+        made = translated(config).bundle["train"]["pre_transforms"]["transforms"][8]
+        assert made["mode"] == mode
+        assert len(made["keys"]) == 2
+
+
+def test_a_range_is_given_by_its_end_or_its_length(translated, wrong, config):
+    args = config["train"]["pre_transforms"][4]["args"]
+    end = args.pop("a_max")
+    assert "either a_max or a_offset" in wrong(config)["train.pre_transforms[4]"][0]
+    args["a_offset"] = 50
+    made = translated(config).bundle["train"]["pre_transforms"]["transforms"][4]
+    assert (made["a_min"], made["a_max"]) == (-200, -150)
+    args["a_max"] = end
+    assert "either a_max or a_offset" in wrong(config)["train.pre_transforms[4].args.a_offset"][0]
+
+
+def test_a_turn_is_random_or_always_the_same(translated, config):
+    for drawn, expected in ((True, "RandRotated"), (False, "Rotated")):
+        args = {"fields": FIELDS, "angle": 90, "is_random": drawn}
+        config["train"]["pre_transforms"][8] = {"name": "RandomRotate2D", "args": args}
+        made = translated(config).bundle["train"]["pre_transforms"]["transforms"][8]
+        assert made["_target_"].endswith(expected)
+        angle = made["range_x"][1] if drawn else made["angle"]
+        assert angle == pytest.approx(math.pi / 2)
+
+
+def test_a_pipeline_says_whether_it_shuffles_and_keeps(translated, config):
+    """Unless it says so, the training's cases come in any order, and the validation's do not."""
+    found = translated(config).bundle
+    assert [found[half]["dataloader"]["shuffle"] for half in ("train", "validate")] == [True, False]
+    pipeline = config["train"]["image_pipeline"]
+    pipeline["name"] += "WithCache"
+    pipeline["args"].update(shuffle=False, caches_data=False, num_cache_objects=3)
+    train = translated(config).bundle["train"]
+    assert train["dataloader"]["shuffle"] is False
+    assert train["dataset"]["_target_"].endswith(".Dataset")
+
+
+def test_two_alternatives_that_are_enabled_are_named_in_the_users_words(wrong, config):
+    config["train"]["loss"] = [{"name": "Dice"}, {"name": "Focal"}]
+    message, _ = wrong(config)["train.loss"]
+    assert message == "2 of its alternatives are enabled (Dice, Focal); exactly one must be"
 
 
 def test_one_class_has_no_background(translated, config):
@@ -261,9 +315,52 @@ def test_what_is_wrong_is_told_at_once_in_the_users_words(wrong, config):
     assert "classification of 3.x" in found["train.image_pipeline.name"][1]
     assert "there are dice" in found["validate.metrics[0].args.field"][1]
     assert "LoadNifty" in found["validate.pre_transforms[0].ref"][0]
-    assert len(found) == 10
-    del train["model"]["args"]["blocks_up"]
-    assert 'train with "use_vae": false' in wrong(config)["train.model.args.use_vae"][1]
+    assert 'train with "use_vae": false' in found["train.model.args.use_vae"][1]
+    assert len(found) == 11
+
+
+@pytest.mark.parametrize(
+    ("section", "index", "arg", "odd", "said"),
+    [
+        ("pre_transforms", 6, "probability", 1.5, "a number from 0 to 1"),
+        ("pre_transforms", 6, "probability", [0, 1], "a number from 0 to 1"),
+        ("pre_transforms", 5, "size", "big", "a whole number or a list of them"),
+        ("pre_transforms", 2, "target_resolution", [1, None], "a number or a list of numbers"),
+        ("pre_transforms", 4, "clip", "yes", "true or false"),
+        ("pre_transforms", 4, "a_min", {}, "a number"),
+        ("pre_transforms", 0, "fields", [], "a name or a list of names"),
+        ("lr_policy", None, "poly_power", "high", "a number"),
+        ("model", None, "init_filters", 2.5, "a whole number"),
+        ("model", None, "dropout_prob", "{nope}", "nope"),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_told_before_a_training(
+    section, index, arg, odd, said, wrong, config
+):
+    body = config["train"][section] if index is None else config["train"][section][index]
+    body["args"][arg] = odd
+    where = f"train.{section}" + ("" if index is None else f"[{index}]")
+    found = wrong(config)
+    assert list(found) == [f"{where}.args.{arg}"]
+    assert said in found[f"{where}.args.{arg}"][0]
+
+
+def test_what_is_handed_on_keeps_its_variable(translated, config):
+    """A first-level name is read when the training is made; a number in quotes is a number."""
+    config["turn"] = 0.25
+    config["train"]["pre_transforms"][6]["args"]["probability"] = "{turn}"
+    config["train"]["pre_transforms"][7]["args"]["probability"] = "0.75"
+    source = JsonSource(Path("c.json"), config, {})
+    made = vocabulary.convert(config, variables(config, {}, {}, Path()), Findings(source)).config
+    flip, turn = made["train"]["pre_transforms"][6:8]
+    assert (flip["args"]["prob"], turn["args"]["prob"]) == ("{turn}", 0.75)
+
+
+def test_a_scanning_window_needs_a_size(wrong, config):
+    del config["validate"]["inferer"]
+    assert wrong(config) == {}
+    del config["validate"]["image_pipeline"]["args"]["output_crop_size"]
+    assert "nothing says how large" in wrong(config)["use_scanning_window"][0]
 
 
 def test_a_reference_to_a_transform_that_is_wrong_is_no_other_error(wrong, config):
