@@ -51,3 +51,21 @@ class Negative(nn.Module):
 
     def forward(self, *args: Any) -> Any:
         return -self.loss(*args)
+
+
+class Penalised(nn.Module):
+    """A loss and, while the network trains, a part of the `penalty` that the network has left.
+
+    The network is no part of the loss: its weights must not turn up here a second time.
+    """
+
+    def __init__(self, loss: nn.Module, network: nn.Module, weight: float = 0.1) -> None:
+        super().__init__()
+        self.loss = loss
+        self.weight = weight
+        self._network = (network,)
+
+    def forward(self, *args: Any) -> Any:
+        loss = self.loss(*args)
+        (network,) = self._network
+        return loss + self.weight * network.penalty if network.training else loss

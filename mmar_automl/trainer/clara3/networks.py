@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from monai.networks import nets
 from torch import nn
 
@@ -38,6 +39,48 @@ class SegResnet(nets.SegResNet):
             norm=_norm(norm),
         )
         fit_groups(self, groups)
+
+
+class SegResnetVae(nets.SegResNetVAE):
+    """MONAI's SegResNetVAE for crops of `input_image_size`; it gives the logits alone.
+
+    The loss of its second branch, which only a training has, is left in `penalty`.
+    """
+
+    penalty: torch.Tensor | float = 0.0
+
+    def __init__(
+        self,
+        input_image_size: Sequence[int],
+        spatial_dims: int = 3,
+        in_channels: int = 1,
+        out_channels: int = 2,
+        init_filters: int = 8,
+        blocks_down: Sequence[int] = (1, 2, 2, 4),
+        blocks_up: Sequence[int] = (1, 1, 1),
+        dropout_prob: float | None = None,
+        norm: str = "group",
+        groups: int = 8,
+    ) -> None:
+        super().__init__(
+            input_image_size=list(input_image_size),
+            spatial_dims=spatial_dims,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            init_filters=init_filters,
+            blocks_down=tuple(blocks_down),
+            blocks_up=tuple(blocks_up),
+            dropout_prob=dropout_prob,
+            norm=_norm(norm),
+        )
+        # Only an estimated deviation uses it, and several GPUs would wait for its gradient.
+        self.vae_fc2.requires_grad_(False)
+        fit_groups(self, groups)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits, penalty = super().forward(x)
+        self.penalty = 0.0 if penalty is None else penalty
+        return logits
 
 
 class Unet(nets.UNet):

@@ -26,6 +26,10 @@ class Facts:
     reg_weight: Any = 0.0
     onehot_labels: bool = False
     """The labels have a channel for each class already."""
+    vae: bool = False
+    """The network has a second branch, whose loss is to be added to the loss."""
+    train_size: Any = None
+    """Of the training's pipeline: what that branch is as large as."""
     crop_size: Any = None
     """Of the validation's pipeline: what a scanning window is as large as."""
 
@@ -47,6 +51,8 @@ def read_facts(config: Mapping[str, Any], known: Mapping[str, Any]) -> Facts:
         reg_weight=0.0 if own else args.get("reg_weight", 0.0),
         onehot_labels=_filled(_args(enabled(train.get("loss"), known)).get("is_onehot_targets"),
                               known) is True,
+        vae=not own and _filled(args.get("use_vae"), known) is True,
+        train_size=_filled(pipeline.get("output_crop_size"), known),
         crop_size=_args(validate.get("image_pipeline")).get("output_crop_size"),
     )  # fmt: skip
 

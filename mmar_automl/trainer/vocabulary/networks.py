@@ -42,12 +42,10 @@ def seg_resnet(
 ) -> Made:
     """The residual network. Differs: `final_activation` goes to the loss and the post transforms,
     `reg_weight` to the optimizer as weight decay, on all weights; group norm takes as many groups
-    as there are channels where it would have more; `use_vae` is not supported."""
-    if use_vae:
-        raise Unfit("use_vae", "the variational branch gives the loss a second output, which "
-                    "MONAI's trainer does not take", 'train with "use_vae": false')  # fmt: skip
+    as there are channels where it would have more; how `use_vae`'s branch was weighted is not
+    published, here a tenth of its loss is added to the loss."""
     _check_activation(final_activation)
-    return own(
+    made = own(
         "networks.SegResnet",
         spatial_dims=n_spatial_dim,
         in_channels=context.facts.image_channels,
@@ -59,6 +57,10 @@ def seg_resnet(
         norm=_norm(use_batch_norm, use_group_norm),
         groups=use_group_normG,
     )
+    if use_vae:
+        made["path"] += "Vae"
+        made["args"]["input_image_size"] = _size_of_crops(context)
+    return made
 
 
 @entry("Unet", "model")
@@ -121,6 +123,18 @@ def seg_ahnet(
         out_channels=num_classes,
         psp_block_num=4 if if_use_psp else 0,
     )
+
+
+def _size_of_crops(context: Context) -> list[int]:
+    size = context.facts.train_size
+    if (
+        not isinstance(size, list)
+        or not size
+        or not all(isinstance(side, int) and side > 0 for side in size)
+    ):
+        raise Unfit("use_vae", "the variational branch has to know how large the crops are",
+                    "write it into output_crop_size of train.image_pipeline")  # fmt: skip
+    return size
 
 
 def _norm(batch: bool, group: bool) -> str:

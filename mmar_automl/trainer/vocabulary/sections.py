@@ -47,6 +47,8 @@ def train(
             path, place = (*where, old), (*where, new)
             c.places[place] = path
             made[new] = c.components.section(train[old], kind, path, place)
+    if c.facts.vae and "loss" in made:
+        made["loss"] = training.with_penalty(made["loss"])
     made["pre_transforms"] = c.components.chain(c.listed(train, "train", "pre_transforms"), where)
     made |= _pipeline(c, train, "train")
     for index, body in enumerate(c.listed(train, "train", "batch_transforms")):

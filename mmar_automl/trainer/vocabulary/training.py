@@ -65,6 +65,17 @@ def focal(
     )
 
 
+def with_penalty(loss: Any) -> Any:
+    """A loss, or each of several, with that of the network's second branch."""
+    if isinstance(loss, list):
+        return [with_penalty(each) for each in loss]
+    if not loss:
+        return loss
+    switch = {"disabled": loss["disabled"]} if "disabled" in loss else {}
+    bare = {key: value for key, value in loss.items() if key != "disabled"}
+    return {**own("losses.Penalised", loss=bare, network="@model"), **switch}
+
+
 @entry("Adam", "optimizer")
 def adam(*, context: Context) -> Made:
     """Adam at the global learning rate. Differs: TensorFlow's epsilon is 1e-7, torch's 1e-8."""

@@ -73,6 +73,8 @@ def with_loss_as_score(config):
          "args": {"name": "loss", "field": "neg_loss", "is_key_metric": True}},
     ]  # fmt: skip
     config["train"]["loss"] = {"name": "Focal", "args": {"skip_background": True}}
+    config["train"]["model"]["args"]["use_vae"] = True
+    config["train"]["image_pipeline"]["args"]["output_crop_size"] = [8, 8, 8]
     config["train"]["lr_policy"] = {
         "name": "DecayOnStep", "args": {"decay_ratio": 0.9, "decay_freq": 1}
     }  # fmt: skip
@@ -191,7 +193,7 @@ def test_a_training_that_fails_names_the_place_in_the_users_config(mmar, config)
     """The 3.x component, not what it was translated to."""
     from mmar_automl.trainer.build import CannotBuild
 
-    config["train"]["model"]["args"]["dropout_prob"] = 7
+    config["train"]["model"]["args"]["n_spatial_dim"] = 4
     with pytest.raises(CannotBuild) as caught:
         trained(mmar(config))
     assert "train.model: SegResnet(" in str(caught.value)

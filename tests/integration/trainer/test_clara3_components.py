@@ -181,6 +181,34 @@ def test_group_norm_has_no_more_groups_than_channels():
         SegResnet(norm="layer")
 
 
+def test_a_variational_branch_is_there_in_training_alone():
+    """Its loss has an effect on the weights, and none on a validation of another size."""
+    import torch
+    from torch import nn
+
+    from mmar_automl.trainer.clara3.losses import Penalised
+    from mmar_automl.trainer.clara3.networks import SegResnetVae
+
+    network = SegResnetVae([16, 16, 16], init_filters=4, blocks_down=[1, 1], blocks_up=[1])
+    groups = {m.num_channels: m.num_groups for m in network.modules()
+              if isinstance(m, nn.GroupNorm)}  # fmt: skip
+    assert groups == {4: 4, 8: 8, 16: 8}
+    loss = Penalised(nn.MSELoss(), network)
+    assert list(loss.parameters()) == []
+    image = torch.rand(2, 1, 16, 16, 16)
+    logits = network(image)
+    bare = nn.MSELoss()(logits, logits.detach())
+    found = loss(logits, logits.detach())
+    expected = bare.item() + 0.1 * network.penalty.item()
+    assert found.item() == pytest.approx(expected)
+    found.backward()
+    assert float(network.vae_fc1.weight.grad.abs().sum()) > 0
+    network.eval()
+    with torch.no_grad():
+        assert network(torch.rand(1, 1, 24, 16, 8)).shape == (1, 2, 24, 16, 8)
+        assert float(loss(torch.ones(3), torch.ones(3))) == 0
+
+
 def test_networks_give_logits_of_every_class():
     import torch
     from monai.networks.nets import AHNet

@@ -205,6 +205,24 @@ def test_two_alternatives_that_are_enabled_are_named_in_the_users_words(wrong, c
     assert message == "2 of its alternatives are enabled (Dice, Focal); exactly one must be"
 
 
+def test_a_variational_branch_adds_to_the_loss(translated, wrong, config):
+    """To each of several losses; it has to know the size of the crops."""
+    config["train"]["model"]["args"]["use_vae"] = True
+    found = translated(config)
+    assert found.problems == ()
+    train = found.bundle["train"]
+    assert train["model"]["_target_"].endswith("SegResnetVae")
+    assert train["model"]["input_image_size"] == [48, 48, 32]
+    assert train["loss"]["loss"]["_target_"].endswith("DiceLoss")
+    dice = config["train"]["loss"]
+    config["train"]["loss"] = [{"name": "Focal", "disabled": True}, dice]
+    assert translated(config).bundle["train"]["loss"] == train["loss"]
+    config["train"]["image_pipeline"]["args"]["output_crop_size"] = [-1, -1, -1]
+    message, hint = wrong(config)["train.model.args.use_vae"]
+    assert "how large the crops are" in message
+    assert "output_crop_size" in hint
+
+
 def test_one_class_has_no_background(translated, config):
     config["train"]["model"]["args"].update(num_classes=1, final_activation="sigmoid")
     found = translated(config).bundle
@@ -292,7 +310,7 @@ def test_what_is_wrong_is_told_at_once_in_the_users_words(wrong, config):
     train = config["train"]
     train["loss"]["name"] = "Dise"
     train["lr_policy"]["args"] = {"poly_powr": 0.9}
-    train["model"]["args"]["use_vae"] = True
+    train["model"]["args"]["final_activation"] = "tanh"
     train["model"]["args"]["blocks_up"] = "1,x"
     train["pre_transforms"] += [
         {"name": "RandomAxisFlp", "args": {}},
@@ -315,7 +333,7 @@ def test_what_is_wrong_is_told_at_once_in_the_users_words(wrong, config):
     assert "classification of 3.x" in found["train.image_pipeline.name"][1]
     assert "there are dice" in found["validate.metrics[0].args.field"][1]
     assert "LoadNifty" in found["validate.pre_transforms[0].ref"][0]
-    assert 'train with "use_vae": false' in found["train.model.args.use_vae"][1]
+    assert "softmax or sigmoid" in found["train.model.args.final_activation"][0]
     assert len(found) == 11
 
 
