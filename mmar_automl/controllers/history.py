@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmar_automl.controllers.encoding import Array, Encoding
+from mmar_automl.controllers.growth import Growth
 from mmar_automl.defs import POLICIES, JobState, Outcome, Value
 
 PENALTY = 0.1
@@ -27,6 +28,10 @@ class Entry:
     void: bool = False
     paused: bool = False
     score: float | None = None
+    missing: tuple[int, int] | None = None
+    """How far it has trained, of how many epochs, where that is not all of them."""
+    heard: int = 0
+    """How much of its curve is known."""
 
 
 class History:
@@ -38,6 +43,9 @@ class History:
         self._observed: list[Entry] = []
         self._marks: set[Mark] = set()
         self._waiting: set[int] = set()
+        self._growth = Growth()
+        self.best: float | None = None
+        """The highest score so far."""
         self.revisions = 0
         """How often a score that was heard already has been replaced."""
 
@@ -61,7 +69,7 @@ class History:
 
         What an infrastructure fault, an interruption or a drop ended says nothing about the
         configuration; any other end without a finite score is as bad as the worst. A paused job
-        counts with its best so far, until more of it is heard.
+        counts with what is known of it, until more of it is heard.
         """
         entry = self.entries.get(outcome.recommendation_id)
         settled = outcome.state.ended or outcome.state is JobState.PAUSED
@@ -73,21 +81,49 @@ class History:
         entry.ended = True
         entry.paused = outcome.state is JobState.PAUSED
         entry.score = outcome.value
+        self._follow(entry, outcome)
         entry.void = outcome.state in (JobState.INTERRUPTED, JobState.DROPPED) or (
             outcome.failure is not None and not POLICIES[outcome.failure].observation
         )
         if not entry.void:
             self._observed.append(entry)
+            self._lead(entry)
         return entry
 
     def _revise(self, entry: Entry, outcome: Outcome) -> Entry:
         """A paused job has trained further; what ends by no fault of its own stays as it was."""
         fault = outcome.failure is not None and not POLICIES[outcome.failure].observation
         entry.paused = outcome.state is JobState.PAUSED
-        if not fault and outcome.state is not JobState.INTERRUPTED and entry.score != outcome.value:
+        if not fault and outcome.state is not JobState.INTERRUPTED:
             entry.score = outcome.value
+            self._follow(entry, outcome)
+            self._lead(entry)
             self.revisions += 1
         return entry
+
+    def _lead(self, entry: Entry) -> None:
+        if entry.score is not None and (self.best is None or entry.score > self.best):
+            self.best = entry.score
+
+    def _follow(self, entry: Entry, outcome: Outcome) -> None:
+        """Learn from what is new of a job's curve, and note how much of it is missing."""
+        curve = outcome.curve
+        self._growth.learn(curve[max(0, entry.heard - 1) :])
+        entry.heard = len(curve)
+        entry.missing = None
+        cut = outcome.state in (JobState.PAUSED, JobState.PRUNED)
+        if cut and outcome.trained is not None and outcome.max_epochs is not None:
+            entry.missing = outcome.trained, outcome.max_epochs
+
+    def expected(self, entry: Entry) -> float | None:
+        """Its score; of a job that was cut short, what it would have come to as others did.
+
+        That is no more than the best score that any job had: a guess must not lead.
+        """
+        if entry.score is None or entry.missing is None:
+            return entry.score
+        hoped = entry.score + self._growth.gain(*entry.missing)
+        return hoped if self.best is None else min(hoped, self.best)
 
     @property
     def pending(self) -> list[Entry]:
@@ -99,21 +135,19 @@ class History:
         """What has ended and says something, in the order of its end."""
         return self._observed
 
-    @property
-    def best(self) -> float | None:
-        """The highest score so far."""
-        return max((e.score for e in self.observed if e.score is not None), default=None)
-
     def data(self, known: int | None = None) -> tuple[Array, Array]:
         """Rows of shape (n, d) and scores of shape (n,), of the first `known` observations.
 
-        Failures count as a little worse than the worst score.
+        Of a job that was cut short it is the expected score. Failures count as a little worse than
+        the worst score.
         """
         observed = self.observed[:known]
         rows = np.array([entry.row for entry in observed]).reshape(
             len(observed), len(self.encoding.axes)
         )
-        scores = np.array([np.nan if e.score is None else e.score for e in observed], dtype=float)
+        scores = np.array(
+            [np.nan if s is None else s for s in map(self.expected, observed)], dtype=float
+        )
         finite = scores[~np.isnan(scores)]
         if len(finite):
             low, high = float(finite.min()), float(finite.max())

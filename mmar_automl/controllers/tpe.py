@@ -99,10 +99,11 @@ class Estimator:
             parameters[key] = _said(self._axes[key], float(entry.row[self._places[key]]))
             distributions[key] = _distribution(of, self._axes[key])
         states = self._optuna.trial.TrialState
-        ended = states.PRUNED if entry.score is None else states.COMPLETE
+        score = self._history.expected(entry)
+        ended = states.PRUNED if score is None else states.COMPLETE
         return self._optuna.trial.create_trial(
             state=states[state] if state else ended,
-            value=None if state else entry.score,
+            value=None if state else score,
             params=parameters,
             distributions=distributions,
         )

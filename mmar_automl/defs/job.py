@@ -144,7 +144,8 @@ class Job:
     proposed (PRL → index or number), `parameters` as people read them, inactive ones absent.
     Times are seconds since the epoch, of the last attempt. `score` is None unless it is a finite
     number; higher is better. `trained` of `max_epochs` is how far it has come, where a pruner
-    watches; `earlier` is the seconds before it was paused. `tail` holds the last telling lines of
+    watches, and `curve` its best score up to each epoch that it validated; `earlier` is the seconds
+    before it was paused. `tail` holds the last telling lines of
     a failed job's log.
     """
 
@@ -163,6 +164,7 @@ class Job:
     epoch: int | None = None
     trained: int | None = None
     max_epochs: int | None = None
+    curve: tuple[tuple[int, float], ...] = ()
     metric: str | None = None
     minimised: bool = False
     failure: FailureClass | None = None

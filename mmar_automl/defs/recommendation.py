@@ -78,7 +78,8 @@ class Outcome:
     """What came of one recommendation. Higher is better; `value` is None without a finite score.
 
     `value` is the best of its validations, `epoch` where that was. Where a pruner watches,
-    `trained` is the last epoch that it validated and `max_epochs` how many it was to have.
+    `trained` is the last epoch that it validated, `max_epochs` how many it was to have, and `curve`
+    the best score up to each epoch that it validated, as pairs in the order of epochs.
     """
 
     recommendation_id: int
@@ -91,6 +92,7 @@ class Outcome:
     epoch: int | None = None
     trained: int | None = None
     max_epochs: int | None = None
+    curve: tuple[tuple[int, float], ...] = ()
     metric: str | None = None
     tail: str = ""
     minimised: bool = False

@@ -66,6 +66,7 @@ class Dialogue:
             epoch=job.epoch,
             trained=job.trained,
             max_epochs=job.max_epochs,
+            curve=job.curve,
             metric=job.metric,
             minimised=job.minimised,
             tail=job.tail,

@@ -247,16 +247,17 @@ class EngineState:
         return [StartJob(job, self.cuts.get(job.name))]
 
     def _job_reported(self, event: JobReported) -> list[Instruction]:
-        job = replace(
-            self.jobs[event.job],
+        best = self._reported.get(event.job)
+        if event.score is not None and (best is None or event.score > best[0]):
+            best = self._reported[event.job] = (event.score, event.epoch)
+        known = self.jobs[event.job]
+        job = self.jobs[event.job] = replace(
+            known,
             trained=event.epoch,
             max_epochs=event.max_epochs,
+            curve=known.curve if best is None else (*known.curve, (event.epoch, best[0])),
             minimised=event.minimised,
         )
-        self.jobs[job.name] = job
-        best = self._reported.get(job.name)
-        if event.score is not None and (best is None or event.score > best[0]):
-            self._reported[job.name] = (event.score, event.epoch)
         for name in event.promote:
             self._promote(name)
         instructions: list[Instruction] = []

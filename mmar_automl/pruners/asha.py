@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmar_automl.api import Decision, Progress, Pruner
-from mmar_automl.pruners.curves import Curves, at_least, grace_of
+from mmar_automl.pruners.curves import Curves, at_least, grace_of, grace_said
 from mmar_automl.pruners.ladder import Ladder
 
 
@@ -11,10 +11,10 @@ class AshaPruner(Pruner):
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter
     Tuning, MLSys 2020).
 
-    Rungs stand at `grace` epochs (by default a ninth of a job's epochs) and at `eta` times as
-    many each. The best 1/`eta` of those that have come to a rung go on, the others are paused
-    there and are promoted once they are among the best after all; with `promote` false they are
-    stopped for good. Raises `ValueError`.
+    Rungs stand at `grace` epochs (by default a ninth of a job's epochs, and four validations) and
+    at `eta` times as many each. The best 1/`eta` of those that have come to a rung go on, the
+    others are paused there and are promoted once they are among the best after all; with `promote`
+    false they are stopped for good. Raises `ValueError`.
     """
 
     def __init__(self, eta: int = 3, grace: int | None = None, promote: bool = True) -> None:
@@ -29,7 +29,9 @@ class AshaPruner(Pruner):
     def report(self, progress: Progress) -> Decision:
         """Decide at each rung."""
         curve = self._curves.add(progress)
-        return self._ladder.report(progress, curve, grace_of(self._grace, progress.max_epochs))
+        return self._ladder.report(
+            progress, curve, grace_of(self._grace, curve, progress.max_epochs)
+        )
 
     def ended(self, job: str, score: float | None) -> None:
         """It needs no promotion any more."""
@@ -37,9 +39,8 @@ class AshaPruner(Pruner):
 
     def describe(self) -> str:
         """Where the rungs are."""
-        grace = "a ninth of the epochs" if self._grace is None else f"{self._grace} epochs"
         what = "pauses" if self._promote else "stops"
         return (
-            f"AshaPruner: {what} all but the best 1/{self._eta} after {grace}, "
+            f"AshaPruner: {what} all but the best 1/{self._eta} after {grace_said(self._grace)}, "
             f"and at {self._eta} times as many each"
         )

@@ -11,6 +11,10 @@ from mmar_automl.defs import natural
 NEVER = -math.inf
 """The score of a training that has had no finite validation yet: worse than any."""
 
+VALIDATIONS = 4
+"""How often a job has validated before it is judged, unless a grace is asked for: in a training of
+few epochs the order at the first validations says little about the order at the end."""
+
 
 class Curve:
     """One training: the best of its scores up to each epoch that it validated."""
@@ -18,6 +22,11 @@ class Curve:
     def __init__(self) -> None:
         self._epochs: list[int] = []
         self._best: list[float] = []
+
+    @property
+    def first(self) -> int:
+        """The epoch of its first validation."""
+        return self._epochs[0]
 
     @property
     def best(self) -> float:
@@ -66,11 +75,21 @@ def said(score: float, progress: Progress) -> str:
     return "no score" if score == NEVER else f"{natural(score, progress.minimised):.4g}"
 
 
-def grace_of(grace: int | None, max_epochs: int | None) -> int:
-    """The epochs that every job may have: as asked, else about a ninth of what it is to train."""
+def grace_of(grace: int | None, curve: Curve, max_epochs: int | None) -> int:
+    """The epochs that every job may have: as asked, else about a ninth of what it is to train, and
+    as many as its first validations need."""
     if grace is not None:
         return grace
-    return 1 if max_epochs is None else max(1, round(max_epochs / 9))
+    return max(VALIDATIONS * curve.first, round((max_epochs or 0) / 9))
+
+
+def grace_said(grace: int | None) -> str:
+    """The grace for a description."""
+    return (
+        f"{VALIDATIONS} validations and a ninth of the epochs"
+        if grace is None
+        else f"{grace} epochs"
+    )
 
 
 def at_least(name: str, value: int | None, least: int) -> None:

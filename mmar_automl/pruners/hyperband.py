@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmar_automl.api import Decision, Progress, Pruner
-from mmar_automl.pruners.curves import Curves, at_least, grace_of
+from mmar_automl.pruners.curves import Curves, at_least, grace_of, grace_said
 from mmar_automl.pruners.ladder import Ladder
 
 
@@ -36,7 +36,7 @@ class HyperbandPruner(Pruner):
         """Decide at each rung of the job's bracket."""
         curve = self._curves.add(progress)
         bracket = self._bracket_of(progress.job)
-        first = grace_of(self._grace, progress.max_epochs) * self._eta**bracket
+        first = grace_of(self._grace, curve, progress.max_epochs) * self._eta**bracket
         return self._ladders[bracket].report(progress, curve, first)
 
     def ended(self, job: str, score: float | None) -> None:
@@ -56,9 +56,8 @@ class HyperbandPruner(Pruner):
 
     def describe(self) -> str:
         """The brackets."""
-        grace = "a ninth of the epochs" if self._grace is None else f"{self._grace} epochs"
         what = "pauses" if self._promote else "stops"
         return (
-            f"HyperbandPruner: {len(self._ladders)} brackets from {grace} on, each {what} "
-            f"all but the best 1/{self._eta} at its rungs"
+            f"HyperbandPruner: {len(self._ladders)} brackets from {grace_said(self._grace)} on, "
+            f"each {what} all but the best 1/{self._eta} at its rungs"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from mmar_automl.api import GO_ON, Decision, Progress, Pruner, Verdict
-from mmar_automl.pruners.curves import Curves, at_least, grace_of, said
+from mmar_automl.pruners.curves import Curves, at_least, grace_of, grace_said, said
 
 
 class MedianPruner(Pruner):
@@ -13,7 +13,8 @@ class MedianPruner(Pruner):
 
     A job is stopped at a validation if its best score so far is below the median of what the
     others had at the same epoch. Never in its first `grace` epochs (by default a ninth of its
-    epochs), and not before `jobs` others have come so far. Raises `ValueError`.
+    epochs, and four validations), and not before `jobs` others have come so far. Raises
+    `ValueError`.
     """
 
     def __init__(self, jobs: int = 4, grace: int | None = None) -> None:
@@ -25,8 +26,9 @@ class MedianPruner(Pruner):
 
     def report(self, progress: Progress) -> Decision:
         """Stop below the median."""
-        own = self._curves.add(progress).best
-        if progress.epoch < grace_of(self._grace, progress.max_epochs):
+        curve = self._curves.add(progress)
+        own = curve.best
+        if progress.epoch < grace_of(self._grace, curve, progress.max_epochs):
             return GO_ON
         others = self._curves.others(progress.job, progress.epoch)
         if len(others) < self._jobs:
@@ -43,5 +45,7 @@ class MedianPruner(Pruner):
 
     def describe(self) -> str:
         """The grace and how many have to be compared with."""
-        grace = "a ninth of the epochs" if self._grace is None else f"{self._grace} epochs"
-        return f"MedianPruner: stops below the median of {self._jobs} or more, after {grace}"
+        return (
+            f"MedianPruner: stops below the median of {self._jobs} or more, "
+            f"after {grace_said(self._grace)}"
+        )

@@ -112,6 +112,29 @@ def test_a_paused_job_is_promoted_and_goes_on_where_it_was() -> None:
     found = search(AshaPruner(eta=3, grace=3), jobs=40)
     assert any(job.trained == EPOCHS and job.attempt > 1 for job in found.jobs)
     assert found.epochs == sum(job.trained or 0 for job in found.jobs)
+    for job in found.jobs:
+        scores = training({"x": job.parameters["x"]}).scores
+        assert job.curve == tuple(enumerate(scores[: job.trained], start=1))
+
+
+def test_nobody_is_judged_by_few_validations() -> None:
+    """A training of 30 epochs that validates every second is first looked at in the eighth; a
+    grace that is asked for stands."""
+
+    def cut(pruner: Pruner) -> list[int]:
+        found = []
+        for job, score in (("J1", 0.5), ("J2", 0.1)):
+            for epoch in range(2, 31, 2):
+                said = pruner.report(
+                    Progress(job=job, recommendation_id=1, epoch=epoch, score=score, max_epochs=30)
+                )
+                if said is not None and said.verdict is not Verdict.GO_ON:
+                    found.append(epoch)
+                    break
+        return found
+
+    assert cut(AshaPruner()) == cut(HyperbandPruner(brackets=1)) == cut(MedianPruner(jobs=1)) == [8]
+    assert cut(AshaPruner(grace=3)) == [4]
 
 
 @pytest.mark.parametrize("arguments", [{"eta": 1}, {"grace": 0}])
