@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ class Growth:
 
         What was gained between two validations is spread evenly over the epochs between them.
         """
-        for (before, low), (after, high) in zip(curve, curve[1:], strict=False):
+        for (before, low), (after, high) in itertools.pairwise(curve):
             if after > len(self._sums):
                 more = max(after, 2 * len(self._sums)) - len(self._sums)
                 self._sums = np.append(self._sums, np.zeros(more))
