@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmar_automl.api import Controller
+from mmar_automl.api import Controller, Pruner
 from mmar_automl.app.builtins import resolve
 from mmar_automl.app.check import DEFAULT_NAMES, Component, read_components, read_search
 from mmar_automl.defs import Context, ContextKey, Recommendation, SearchSpace
@@ -27,10 +27,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Preview:
-    """A space and the first proposals of the controller. `notice`: if it is a stand-in, why."""
+    """A space and the first proposals of the controller. `notice`: if it is a stand-in, why.
+
+    `pruner` says what is cut, and when; it is empty where nothing is.
+    """
 
     space: SearchSpace
     controller: str
+    pruner: str
     notice: str
     proposals: tuple[Proposal, ...]
     proposed: int
@@ -58,7 +62,8 @@ def preview(
     if any(problem.severity == "error" for problem in problems):
         raise ConfigProblems(problems)
     problems += unreadable
-    component, notice = _controller(mmar)
+    components, wrong = read_components(mmar) if mmar.automl_config.readable else ([], [])
+    component, notice = _controller(mmar, components, wrong)
     try:
         controller: Controller = component.cls(**component.args)
         context = Context()
@@ -76,6 +81,7 @@ def preview(
     return Preview(
         space=space,
         controller=controller.describe() if isinstance(controller, Controller) else component.name,
+        pruner=_pruner(components),
         notice=notice,
         proposals=proposals,
         proposed=len(recommendations),
@@ -90,9 +96,21 @@ def _propose(mmar: Mmar, recommendations: Iterable[Recommendation]) -> Iterable[
         yield Proposal(recommendation, tuple(changes(base, concrete)))
 
 
-def _controller(mmar: Mmar) -> tuple[Component, str]:
+def _pruner(components: Sequence[Component]) -> str:
+    for component in components:
+        if component.kind == "pruner":
+            try:
+                pruner = component.cls(**component.args)
+                return pruner.describe() if isinstance(pruner, Pruner) else component.name
+            except Exception as error:
+                return f"{component.name} cannot be made: {type(error).__name__}: {error}"
+    return ""
+
+
+def _controller(
+    mmar: Mmar, components: Sequence[Component], problems: Sequence[Problem]
+) -> tuple[Component, str]:
     """The configured controller; a built-in one in place of one that cannot be had."""
-    components, problems = read_components(mmar) if mmar.automl_config.readable else ([], [])
     for component in components:
         if component.kind == "controller":
             return component, ""

@@ -141,6 +141,8 @@ def _print_proposals(found: Preview, console: Console) -> None:
     if found.notice:
         console.print(Text(found.notice, style="yellow"), soft_wrap=True)
     console.print(Text(found.controller), soft_wrap=True)
+    if found.pruner:
+        console.print(Text(found.pruner), soft_wrap=True)
     for number, proposal in enumerate(found.proposals, start=1):
         console.print(f"[bold]{number}[/]")
         for change in proposal.changes:

@@ -227,3 +227,25 @@ def test_more_than_shown(run: Run, make: Make) -> None:
     root = make(config, files=GRID)
     assert "and 7 more before the first result is in (-n 9)" in run("preview", root, "-n", "2").out
     assert run("preview", root, "-n", "0", "--json").json["recommendations"] == []
+
+
+@pytest.mark.parametrize(
+    ("pruner", "told"),
+    [
+        (
+            {"name": "AshaPruner", "args": {"grace": 5}},
+            "AshaPruner: pauses all but the best 1/3 after 5",
+        ),
+        (
+            {"name": "AshaPruner", "args": {"eta": 1}},
+            "AshaPruner cannot be made: ValueError: eta is",
+        ),
+    ],
+)
+def test_the_pruner_is_shown(run: Run, make: Make, pruner: Any, told: str) -> None:
+    """What it cuts, or why it cannot: the proposals are there in any case."""
+    config = {**GRID["config/config_automl.json"], "pruner": pruner}
+    done = run("preview", make(CONFIG, files={"config/config_automl.json": config}), "-n", "2")
+    assert done.code == 0
+    assert told in done.out
+    assert "learning_rate: 0.01 →" in done.out
