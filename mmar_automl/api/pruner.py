@@ -65,7 +65,8 @@ class Pruner(abc.ABC):
         """What to do about a job that has just validated; None is `GO_ON`.
 
         Not called for a job that is being stopped or paused. A decision on its last epoch is not
-        carried out: the job is about to end by itself.
+        carried out: the job is about to end by itself. Nor is one on a job with the base config's
+        own values, the baseline: it trains to its end.
         """
 
     def ended(self, job: str, score: float | None) -> None:

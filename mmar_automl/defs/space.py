@@ -146,6 +146,10 @@ class SearchSpace:
         active = self.active(values)
         return {key: values[key] for key in self._by_key if key in active}
 
+    def is_own(self, values: Mapping[str, Value]) -> bool:
+        """Whether `values` say nothing else than the base config does."""
+        return all(self[key].default == value for key, value in self.effective(values).items())
+
     @property
     def targets(self) -> dict[str, list[Any]]:
         """What Clara's controllers read: PRL → list of choices, or a list of one range."""

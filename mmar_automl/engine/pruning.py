@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from mmar_automl.api import GO_ON, Decision, Progress, Pruner, Verdict
-from mmar_automl.defs import Job, JobState, finite
+from mmar_automl.defs import Job, JobState, SearchSpace, finite
 from mmar_automl.engine.events import Event, JobEnded, JobReported, PausedSettled
 from mmar_automl.engine.instructions import GiveUp
 from mmar_automl.engine.state import EngineState
@@ -20,12 +20,18 @@ class Pruning:
     """One pruner's side of a search. All calls are the engine thread's.
 
     A pruner that raises, or answers what is no answer, is named once and not asked again: what it
-    has paused ends as pruned, what runs trains to its end.
+    has paused ends as pruned, what runs trains to its end. The base config's own values are not cut
+    whatever it says: a search whose baseline has no full score cannot say what it has gained.
     """
 
     def __init__(self, pruner: Pruner | None, report: Callable[[str], None]) -> None:
         self._pruner = pruner
         self._report = report
+        self._space = SearchSpace(())
+
+    def begin(self, space: SearchSpace) -> None:
+        """Know the space of the search."""
+        self._space = space
 
     @property
     def listens(self) -> bool:
@@ -62,14 +68,15 @@ class Pruning:
             minimised=minimised,
         )
         decision = self._ask(lambda pruner: _checked(pruner.report(progress), state), GO_ON)
-        last = max_epochs is not None and epoch >= max_epochs
+        spared = max_epochs is not None and epoch >= max_epochs
+        spared = spared or (bool(len(self._space)) and self._space.is_own(known.values))
         return JobReported(
             job=job,
             epoch=epoch,
             score=value,
             max_epochs=max_epochs,
             minimised=minimised,
-            verdict=Verdict.GO_ON if last else decision.verdict,
+            verdict=Verdict.GO_ON if spared else decision.verdict,
             reason=decision.reason,
             promote=decision.promote,
             time=time,

@@ -293,6 +293,7 @@ class Engine:
         if not self._history:
             self._notifier.emit("search_space_available", self._main)
         self._dialogue.begin(space, self._main)
+        self._pruning.begin(space)
 
     def _run_started(self) -> RunStarted:
         return RunStarted(

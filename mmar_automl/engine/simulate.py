@@ -139,6 +139,7 @@ class _Search:
         self._context.set_prop(ContextKey.SEARCH_SPACE, self._space)
         self._context.connect(on_stop=self._asked_to_stop)
         self._dialogue.begin(self._space, self._context)
+        self._pruning.begin(self._space)
         self._take(
             RunStarted(
                 run_id="simulated", token="", controller=type(self._controller).__name__,

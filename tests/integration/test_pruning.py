@@ -154,6 +154,7 @@ def test_any_moment_may_be_the_last(make_mmar: MakeMmar) -> None:
     scores = [round(0.1 + 0.05 * n, 2) for n in (3, 9, 1, 7, 0, 8, 2, 6, 4, 5)]
     mmar = pruned(make_mmar, scores, ASHA, seconds=0.05)
     search = mmar.start(*RUN, "--workers", "cpu:cpu")
+    wait_for((mmar.root / "automl/x/journal.jsonl").exists)
     for _ in range(8):
         time.sleep(source.uniform(0.8, 2.5))
         if search.poll() is not None:

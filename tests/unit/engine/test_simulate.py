@@ -95,3 +95,17 @@ def test_a_controller_may_stop_and_its_errors_are_its_own() -> None:
     controller: Controller = Raises(max_jobs=8)
     with pytest.raises(KeyError, match="lr"):
         simulate(controller, space(8), flat)
+
+
+def test_the_configs_own_values_are_trained_to_the_end() -> None:
+    """They are what a gain is measured against, so that a pruner does not cut them."""
+    entry = {"args": ["x"], "type": "enum", "domain": "net", "targets": [[n] for n in range(6)]}
+    found = simulate(
+        GridController(), parse({"x": 1, "search": [entry]}),
+        lambda named: Training([-float(named["x"])] * 9),
+        workers=1, pruner=AshaPruner(grace=3, promote=False),
+    )  # fmt: skip
+    assert found.complaints == []
+    trained = {job.parameters["x"]: (job.state, job.trained) for job in found.jobs}
+    assert trained[1] == (JobState.FINISHED, 9)
+    assert trained[2] == (JobState.PRUNED, 3)
