@@ -36,7 +36,7 @@ def check_overridden(mmar: Mmar, space: SearchSpace) -> list[Problem]:
 def check_validation_interval(mmar: Mmar, space: SearchSpace) -> list[Problem]:
     """Fewer epochs than the interval between validations: no score would ever come."""
     config = mmar.train_config.data
-    name = next((name for name in _INTERVALS if name in config), _INTERVALS[0])
+    name = next((name for name in _INTERVALS if name in mmar.variables), _INTERVALS[0])
     epochs, epochs_path = _extreme(mmar, space, "epochs", min)
     interval, path = _extreme(mmar, space, name, max)
     written = _handler_interval(config)

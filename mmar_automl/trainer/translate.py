@@ -102,6 +102,7 @@ def _from_three(
     """A config of 3.x by way of 4.1, with every place led back to where the user wrote it."""
     findings = Findings(source)
     converted = vocabulary.convert(source.data, known, findings)
+    vocabulary.check_alternatives(source.data, known, findings)
     for problem in (p for p in findings.problems if p.severity == "error"):
         if len(problem.path) < 2:
             return Translation(bundle={}, conf={}, origins={}, problems=findings.problems)

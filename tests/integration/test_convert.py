@@ -1,11 +1,18 @@
 """`mmar-automl convert`: whole or not at all, and everything that it changed is told."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mmar_automl.app.check import check
+from mmar_automl.app.convert import convert
+from mmar_automl.errors import format_path
+from mmar_automl.search.parse import parse
+from mmar_automl.trainer.vocabulary.config import is_three
 
 MMARS = Path(__file__).parents[1] / "mmars"
 
@@ -63,6 +70,30 @@ def test_an_mmar_is_converted_whole(spleen, tmp_path):
     assert ("config/config_validation.json", "", "a validation config of 3.x") in lines
     report = (new / "docs" / "conversion.md").read_text()
     assert all(change["is"] in report for change in told["changes"])
+
+
+def test_what_was_converted_is_in_order(tmp_path):
+    """NVIDIA's own configs and the seeds': `validate` finds nothing of 3.x left, nor a search lost,
+    also where alternatives are enabled together until a search has chosen."""
+    root, new = tmp_path / "all", tmp_path / "new"
+    clara = MMARS / "clara" / "tensorflow" / "config"
+    shutil.copytree(clara, root / "config")
+    shutil.copytree(MMARS / "clara3" / "config", root / "config", dirs_exist_ok=True)
+    shutil.copytree(MMARS / "clara3" / "custom", root / "custom")
+    shutil.copytree(MMARS.parents[1] / "commands", root / "commands")
+    (tmp_path / "list.json").write_text(json.dumps({"training": [], "validation": []}))
+    environment = {"DATA_ROOT": str(tmp_path), "DATASET_JSON": str(tmp_path / "list.json")}
+    (root / "config" / "environment.json").write_text(json.dumps(environment))
+    files = sorted(p.name for p in (root / "config").glob("*_*.json") if "config_" not in p.name)
+    assert len(files) == 14
+    convert(root, new)
+    for name in files:
+        chosen = {"trainconf": name, "num_interval_per_valid": 1}
+        found = check(new, chosen, data=False)
+        assert [p for p in found.problems if "num_workers" not in format_path(p.path)] == []
+        assert not is_three(found.mmar.train_config.data)
+        before = parse(json.loads((root / "config" / name).read_text()))
+        assert len(found.space) == len(before) > 0
 
 
 def test_what_cannot_be_said_today_leaves_nothing_behind(spleen, tmp_path):

@@ -8,7 +8,6 @@ from typing import Any
 
 from mmar_automl.errors import JsonPath
 from mmar_automl.trainer import names
-from mmar_automl.trainer.choices import EXACTLY_ONE
 from mmar_automl.trainer.scopes import Findings, is_comment, is_component, names_of
 from mmar_automl.trainer.vocabulary import data, networks, scoring, training, transforms
 from mmar_automl.trainer.vocabulary.entry import (
@@ -19,7 +18,7 @@ from mmar_automl.trainer.vocabulary.entry import (
     Unfit,
     Unfits,
 )
-from mmar_automl.trainer.vocabulary.facts import Facts, is_disabled
+from mmar_automl.trainer.vocabulary.facts import Facts
 from mmar_automl.trainer.vocabulary.known import UNSUPPORTED, suggest
 
 Places = dict[JsonPath, JsonPath]
@@ -54,21 +53,8 @@ class Converter:
     def section(self, value: Any, kind: str, path: JsonPath, new: JsonPath) -> Any:
         """A section that is one component, or a list of which one is enabled."""
         if isinstance(value, list):
-            self._check_alternatives(value, path)
             return [self.one(v, (*path, i), kind, (*new, i)) for i, v in enumerate(value)]
         return self.one(value, path, kind, new)
-
-    def _check_alternatives(self, bodies: list[Any], path: JsonPath) -> None:
-        """What the translation would say, by the names that stand in the user's config."""
-        on = [body for body in bodies
-              if is_component(body) and not is_disabled(body, self.context.known)]  # fmt: skip
-        if len(on) > 1:
-            listed = ", ".join(names_of(body)[0] for body in on)
-            self._findings.wrong(
-                path,
-                f"{len(on)} of its alternatives are enabled ({listed}); {EXACTLY_ONE}",
-                hint='write "disabled": true into the others, or let a search choose',
-            )
 
     def one(self, body: Any, path: JsonPath, kind: str, new: JsonPath) -> Any:
         """A component with the keys beside its args; a stand-in where it cannot be converted."""

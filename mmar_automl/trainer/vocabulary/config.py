@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmar_automl.errors import JsonPath
-from mmar_automl.trainer.scopes import Findings, is_comment
+from mmar_automl.trainer.choices import EXACTLY_ONE
+from mmar_automl.trainer.scopes import Findings, is_comment, is_component, names_of
 from mmar_automl.trainer.vocabulary import scores, sections
 from mmar_automl.trainer.vocabulary.components import Places
 from mmar_automl.trainer.vocabulary.conversion import Change, Conversion
+from mmar_automl.trainer.vocabulary.facts import POLICIES, is_disabled
 
 VERSION = "4.1.0"
 SECTIONS = ("image_pipeline", "aux_ops", "batch_transforms")
@@ -73,6 +75,27 @@ def convert(config: Mapping[str, Any], known: Mapping[str, Any], findings: Findi
     made["train"] = sections.train(c, halves["train"], fields, steps, with_loss)
     made["validate"] = sections.validate(c, halves["validate"], metrics, steps, with_loss)
     return Converted(made, c.places, tuple(c.changes))
+
+
+def check_alternatives(
+    config: Mapping[str, Any], known: Mapping[str, Any], findings: Findings
+) -> None:
+    """What the translation would say of several enabled ones, in the user's words.
+
+    A conversion leaves them as they are: it may be that only a search chooses.
+    """
+    train = config.get("train")
+    for name, value in train.items() if isinstance(train, Mapping) else ():
+        if name not in ("loss", "optimizer", *POLICIES, "model") or not isinstance(value, list):
+            continue
+        on = [body for body in value if is_component(body) and not is_disabled(body, known)]
+        if len(on) > 1:
+            listed = ", ".join(names_of(body)[0] for body in on)
+            findings.wrong(
+                ("train", name),
+                f"{len(on)} of its alternatives are enabled ({listed}); {EXACTLY_ONE}",
+                hint='write "disabled": true into the others, or let a search choose',
+            )
 
 
 def origin(places: Places, path: JsonPath, config: Any) -> JsonPath:
