@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.compat.conftest import OldMmar
 from tests.conftest import MMAR_AUTOML
@@ -75,22 +76,35 @@ def test_the_old_admin_script_finds_the_search(old_mmar: OldMmar) -> None:
     assert "logs: end" not in (old_mmar.root / "out").read_text()
 
 
-def test_the_old_trainer_is_ours(old_mmar: OldMmar) -> None:
-    """Under both of its names, with what torch.distributed.launch adds, and bare words in --set."""
-    for name in ("medl.apps.train", "nvmidl.apps.train"):
-        words = ["-m", name, "-m", str(old_mmar.root), "-c", "config/none.json"]
-        done = subprocess.run(
-            [MMAR_AUTOML[0], *words, "--local-rank=0", "--set", "stray", "epochs=2"],
-            cwd=old_mmar.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == 2, done.stderr
-        assert f"{name}: this is mmar-automl train -m" in done.stderr
-        assert "none.json" in done.stderr.split("\n", 1)[1]
-        assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("name", "ours", "more"),
+    [
+        ("medl.apps.train", "train", ["--local-rank=0"]),
+        ("nvmidl.apps.train", "train", ["--local_rank=0"]),
+        ("medl.apps.evaluate", "evaluate", ["--local-rank=0"]),
+        ("nvmidl.apps.export", "export", ["--model_file_format", "CKPT"]),
+    ],
+)
+def test_the_old_programs_are_ours(
+    old_mmar: OldMmar, name: str, ours: str, more: list[str]
+) -> None:
+    """Under both of their names, with what torch.distributed.launch or 3.x adds, and bare words
+    in --set: said once, and the words that mean something here are passed on."""
+    words = ["-m", name, "-m", str(old_mmar.root), "-c", "config/none.json"]
+    done = subprocess.run(
+        [MMAR_AUTOML[0], *words, *more, "--set", "stray", "epochs=2"],
+        cwd=old_mmar.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    first, rest = done.stderr.split("\n", 1)
+    assert first.startswith(f"{name}: this is mmar-automl {ours} -m ")
+    assert not set(more) & set(first.split())
+    assert "none.json" in rest
+    assert "Traceback" not in rest
 
 
 def test_admin_without_an_mmar_says_where_it_looked(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Validation, inference and export of what was trained."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -63,6 +65,40 @@ def test_checkpoint_and_torchscript_validate_to_the_trainings_score(trained, fla
         request = Request(root=root, config=VALIDATION, overrides=switches)
         assert evaluate(request).value == pytest.approx(score.value, abs=1e-5)
         made.unlink()
+
+
+def test_claras_programs_export_and_evaluate(trained):
+    """As its scripts call them: 3.x's export with words of TensorFlow, 4.x's evaluate of the
+    TorchScript that came of it, with a script's own words in --set."""
+    root, score = trained
+    ts, model = root / "models/model.ts", root / "models/model.pt"
+    where = ["-m", str(root), "-e", "config/environment.json"]
+    graph = ["--model_file_format", "CKPT", "--model_name", "x", "--trt_min_seg_size", "50"]
+    shape = ["--input_shape", "[1, 1, 16, 16, 16]"]
+    paths = ["--model_file_path", str(model), "--output_path", str(ts)]
+    said = program("nvmidl.apps.export", *where, *graph, *paths, *shape)
+    assert said.count("nvmidl.apps.export: this is mmar-automl export ") == 1
+    assert ts.is_file()
+    model.unlink()
+    switches = ["dont_load_ts_model=False", "dont_load_ckpt_model=True", "0", "print_conf=True"]
+    words = [*where, "-c", VALIDATION, "--set", "MMAR_TORCHSCRIPT=models/model.ts", *switches]
+    said = program("medl.apps.evaluate", *words)
+    assert said.count("medl.apps.evaluate: this is mmar-automl evaluate ") == 1
+    assert f"val_mean_dice: {score.value:.4f}" in said
+
+
+def program(name, *words):
+    """What a program of Clara's says; it ends well."""
+    done = subprocess.run(
+        [sys.executable, "-m", name, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def test_network_of_a_checkpoint_without_a_config_is_the_mmars(trained):

@@ -45,6 +45,17 @@ def test_a_new_mmar_is_valid(made: Path, run: Run) -> None:
     assert os.listdir(made.parent) == [made.name]
 
 
+def test_a_new_mmar_names_the_default_controller(made: Path, run: Run) -> None:
+    """What a config without one has too, with a budget that a first search can afford."""
+    config = json.loads((made / "config/config_automl.json").read_text())
+    name = config.pop("controller")["name"]
+    said = run("preview", made, "-n", "0").out
+    assert f"{name}: " in said
+    assert "6 jobs at most" in said
+    (made / "config/none.json").write_text(json.dumps(config))
+    assert f"{name}: " in run("preview", made, "-n", "0", "--automlconf", "none.json").out
+
+
 @pytest.mark.slow
 def test_a_new_mmar_finds_something(tmp_path: Path) -> None:
     """What its README says, done from top to bottom: six jobs, and they differ."""
