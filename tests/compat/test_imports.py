@@ -91,31 +91,29 @@ def ask(python: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module", params=["wheel", "editable"])
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python with mmar-automl as its wheel has it, or by the plain path of an editable
-    install; the libraries are the tests' own."""
+    """A Python in which pip has unpacked what our build gives it, for `pip install .` or `-e .`;
+    the libraries are the tests' own."""
     folder = tmp_path_factory.mktemp(request.param)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     site = next(folder.glob("lib/python*/site-packages"))
     libraries = [path for path in sys.path if path.endswith("site-packages")]
-    first = [str(REPOSITORY)] if request.param == "editable" else []
-    (site / "all.pth").write_text("\n".join([*first, *libraries]) + "\n")
-    if request.param == "wheel":
-        wheel = build_wheel(folder)
-        with zipfile.ZipFile(wheel) as packed:
-            packed.extractall(site)
+    (site / "zz_libraries.pth").write_text("\n".join(libraries) + "\n")
+    with zipfile.ZipFile(build(folder, request.param)) as packed:
+        packed.extractall(site)
     return str(folder / "bin/python")
 
 
-def build_wheel(folder: Path) -> Path:
-    """The project's wheel, built from a copy so that no build/ is left in the checkout."""
+def build(folder: Path, kind: str) -> Path:
+    """The project's wheel, built from a copy so that no build/ is left in the checkout. An
+    editable install is a wheel too, with the way back to the sources in it."""
     pytest.importorskip("setuptools.build_meta")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "mmar_automl", *("automl", "medl")):
+    packages = ("mmar_automl", "automl", "medl", "dlmed", "nvmidl")
+    for name in ("pyproject.toml", "README.md", "LICENSE", *packages):
         (source / name).symlink_to(REPOSITORY / name)
-    for name in ("dlmed", "nvmidl"):
-        (source / name).symlink_to(REPOSITORY / name)
-    code = "from setuptools import build_meta as b; print(b.build_wheel('.'))"
+    hook = {"wheel": "build_wheel", "editable": "build_editable"}[kind]
+    code = f"from setuptools import build_meta as b; print(b.{hook}('.'))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=False
     )
