@@ -273,7 +273,6 @@ def _read_component(
             f"{cls.__name__} lacks {' and '.join(lacks)}",
             f"the class stands at {_where(cls)}",
         )
-        return
     complaint = _arguments(cls, args)
     if complaint:
         close = [nearest(arg, _names(cls)) for arg in args if arg not in _names(cls)]
@@ -283,6 +282,7 @@ def _read_component(
             f"{cls.__name__}: {complaint}",
             " ".join(filter(None, close)),
         )
+    if complaint or inspect.isabstract(cls):
         return
     components.append(Component(kind, str(name or dotted), cls, dict(args), path))
 
@@ -303,12 +303,18 @@ def _where(cls: type[Any]) -> str:
 
 
 def _names(cls: type[Any]) -> list[str]:
-    """The arguments that a config may give: a keyword-only one is the application's to fill."""
+    """The arguments that a config may give: of a class of ours, a keyword-only one is the
+    application's to fill."""
     return [
         parameter.name
         for parameter in inspect.signature(cls).parameters.values()
         if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        or (parameter.kind is inspect.Parameter.KEYWORD_ONLY and not _is_ours(cls))
     ]
+
+
+def _is_ours(cls: type[Any]) -> bool:
+    return cls.__module__.startswith("mmar_automl.")
 
 
 def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
@@ -318,19 +324,19 @@ def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
     except ValueError:
         # Classes written in C may hide what they take; building them will tell.
         return ""
-    own = cls.__module__.startswith("mmar_automl.")
+    own = _is_ours(cls)
     reserved = [name for name in args if own and name not in _names(cls)]
     try:
         signature.bind(**args)
         if reserved and reserved[0] in signature.parameters:
             raise TypeError(f"got an unexpected keyword argument {reserved[0]!r}")
     except TypeError as error:
-        takes = ", ".join(
-            str(parameter.replace(annotation=inspect.Parameter.empty))
+        takes = [
+            parameter.replace(annotation=inspect.Parameter.empty)
             for parameter in signature.parameters.values()
-            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
-        )
-        return f"{error}; it takes ({takes})"
+            if not own or parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        ]
+        return f"{error}; it takes {inspect.Signature(takes)}"
     return _types(cls, args) if own else ""
 
 

@@ -1,4 +1,4 @@
-"""The Python in an MMAR's custom/ and BYOC/: what cannot be imported as it stands there."""
+"""The Python of an MMAR, in custom/, BYOC/ and its root: what cannot be imported as it stands."""
 
 from __future__ import annotations
 
@@ -16,32 +16,42 @@ def check_own_python(mmar: Mmar) -> list[Problem]:
     """Files that Python cannot read, and names that are taken.
 
     An error where the training config names the module, since no job could train; else a
-    warning. What config_automl.json names is imported, and told of where it stands.
+    warning. What config_automl.json names is imported, and told of where it stands. In the root
+    may lie programs that nobody imports: of those only the names are looked at.
     """
     named = {path.partition(".")[0] for path in _paths(mmar.train_config.data)}
     called = {path.partition(".")[0] for path in _paths(mmar.automl_config.data)}
     problems = []
-    for folder in mmar.layout.custom:
+    for folder in (*mmar.layout.custom, mmar.layout.root):
         for file in sorted(folder.glob("*.py")) + sorted(folder.glob("*/__init__.py")):
             module = file.parent.name if file.name == "__init__.py" else file.stem
             if module in called:
                 continue
-            problem = _fault(file, module, folder, "error" if module in named else "warning")
+            if folder in mmar.layout.custom or module in named:
+                problem = _fault(file, module, folder, "error" if module in named else "warning")
+            else:
+                problem = _clash(file, module, folder, "warning")
             if problem is not None:
                 problems.append(problem)
     return problems
 
 
-def _fault(file: Path, module: str, folder: Path, severity: Any) -> Problem | None:
+def _clash(file: Path, module: str, folder: Path, severity: Any) -> Problem | None:
     clash = taken(module, [folder])
+    if clash is None:
+        return None
+    return Problem(
+        severity=severity,
+        file=str(file if file.name != "__init__.py" else file.parent),
+        message=f"has the name of a module that is installed, {clash[1]}, which is found first",
+        hint="rename it: nothing imports this one",
+    )
+
+
+def _fault(file: Path, module: str, folder: Path, severity: Any) -> Problem | None:
+    clash = _clash(file, module, folder, severity)
     if clash is not None:
-        own = file if file.name != "__init__.py" else file.parent
-        return Problem(
-            severity=severity,
-            file=str(own),
-            message=f"has the name of a module that is installed, {clash[1]}, which is found first",
-            hint="rename it: nothing imports this one",
-        )
+        return clash
     try:
         ast.parse(file.read_bytes())
     except SyntaxError as error:

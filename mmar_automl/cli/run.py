@@ -340,4 +340,6 @@ def _conclude(
     if outcome.state is RunState.FAILED:
         raise MmarAutomlError(outcome.reason)
     if outcome.score is None:
-        raise NoUsableScore("no job has a usable score")
+        nothing = outcome.state is RunState.FINISHED and not outcome.jobs
+        said = "the controller proposed nothing" if nothing else "no job has a usable score"
+        raise NoUsableScore(said)

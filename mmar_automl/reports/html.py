@@ -106,6 +106,7 @@ def _run(id_: str, record: Record) -> dict[str, Any]:
         "contents": _CONTENTS,
         "running": report.state is RunState.RUNNING,
         "winner": winner.name if winner else None,
+        "without_winner": report.without_winner,
         "score": "" if winner is None else f"{winner.score:.4f}",
         "metric": report.metric,
         "epoch": "" if winner is None or winner.epoch is None else f" at epoch {winner.epoch}",

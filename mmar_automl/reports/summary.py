@@ -67,6 +67,13 @@ class Report:
         return next((row for row in self.rows if row.name == self.best), None)
 
     @property
+    def without_winner(self) -> str:
+        """What is to be said where no job is the best."""
+        if not self.rows and self.state is RunState.FINISHED:
+            return "The controller proposed nothing, so no job was started."
+        return f"No job has a score{' yet' if self.state is RunState.RUNNING else ''}."
+
+    @property
     def metric(self) -> str:
         """The key metric's name, as the first job that has one tells it."""
         return next((row.metric for row in self.rows if row.metric), "score")

@@ -98,7 +98,7 @@ def to_markdown(record: Record) -> str:
     winner = report.winner
     lines = [f"## {_md(record.mmar)}: {_md(report.run_id)}, {report.state}", ""]
     if winner is None or winner.score is None:
-        lines.append("No job has a score.")
+        lines.append(report.without_winner)
     else:
         epoch = "" if winner.epoch is None else f" at epoch {winner.epoch}"
         lines.append(

@@ -115,7 +115,7 @@ def _table(report: Report, metric: str, *, apart: bool) -> Table:
 def _verdict(report: Report, metric: str) -> str:
     best = next((row for row in report.rows if row.name == report.best), None)
     if best is None:
-        line = "No job has a score."
+        line = report.without_winner
     else:
         epoch = f" at epoch {best.epoch}" if best.epoch is not None else ""
         line = f"* best: {best.name}, {escape(metric)} {best.score:.4f}{epoch}."

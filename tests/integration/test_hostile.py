@@ -145,6 +145,8 @@ def test_whatever_a_controller_returns_it_is_told_by_name(
     else:
         assert done.returncode == (0 if made != "None" else 3)
         assert len(mmar.report()["jobs"]) == (2 if made != "None" else 0)
+        assert ("proposed nothing" in done.stdout) == (made == "None")
+        assert ("the controller proposed nothing" in done.stderr) == (made == "None")
 
 
 def test_what_a_controller_says_wrong_in_mid_search_saves_what_runs(make_mmar: MakeMmar) -> None:

@@ -20,7 +20,7 @@ FILES = {
         "class Half(Controller):\n"
         "    def set_search_space(self, space, ctx): pass\n"
         "class Ear(Handler):\n"
-        "    def __init__(self, uri, depth=3): pass\n"
+        "    def __init__(self, uri, depth=3, *, key=None): pass\n"
         "class Nothing: pass\n"
         "class Exits(Handler):\n"
         "    def __init__(self): raise SystemExit(3)\n"
@@ -69,8 +69,17 @@ def said(mmar: MadeMmar, **components: object) -> str:
                 "good.py:4",
             ],
         ),
-        ("handlers", [{"path": "good.Ear"}], ["'uri'", "it takes (uri, depth=3)"]),
+        ("handlers", [{"path": "good.Ear"}], ["'uri'", "it takes (uri, depth=3, *, key=None)"]),
+        (
+            "controller",
+            {"path": "good.Half", "args": {"rounds": 3}},
+            [
+                "Half lacks initial",
+                "Half: got an unexpected keyword argument 'rounds'; it takes ()",
+            ],
+        ),
         ("handlers", [{"path": "good.Ear", "args": {"url": 1, "uri": 2}}], ["did you mean 'uri'"]),
+        ("handlers", [{"path": "good.Ear", "args": {"uri": 2, "kee": 2}}], ["did you mean 'key'"]),
         ("handlers", [{"path": "good.Exits"}], ["SystemExit: 3", "good.py:10"]),
         ("controller", {"path": "monai.Mine"}, ["name of a module that is installed", "rename"]),
         (
@@ -102,13 +111,18 @@ def test_one_failing_component_does_not_hide_another(mmar: MadeMmar) -> None:
 
 
 def test_files_that_nothing_can_import_are_told_of(mmar: MadeMmar) -> None:
-    """A warning; an error where the training config names them, since no job could train."""
+    """A warning; an error where the training config names them, since no job could train. In the
+    MMAR's root only a name that is taken is told of."""
+    (mmar.root / "typer.py").touch()
+    (mmar.root / "a_program.py").write_text("print 'in the manner of Python 2'")
     found = mmar.run("validate", "{root}", "--json")
     problems = json.loads(found.stdout)["problems"]
     by_file = {problem["file"].rpartition("/")[2]: problem for problem in problems}
     assert by_file["monai.py"]["severity"] == "warning"
     assert "monai/__init__.py" in by_file["monai.py"]["message"]
     assert (by_file["broken.py"]["severity"], by_file["broken.py"]["line"]) == ("warning", 2)
+    assert by_file["typer.py"]["severity"] == "warning"
+    assert "a_program.py" not in by_file
     config = mmar.read("config/config_train.json")
     config["train"] = {"loss": {"path": "broken.Broken", "args": {}}}
     mmar.write("config/config_train.json", config)
