@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,11 @@ _ENVIRONMENT = {
     "MMAR_CKPT": "models/model.pt",
     "MMAR_TORCHSCRIPT": "models/model.ts",
 }
+_WORDS = {
+    "nvmidl.apps": "medl.apps",
+    **{f"{old}=": f"{new}=" for old, new in vocabulary.GLOBALS.items()},
+}
+"""What the scripts say of Clara 3's → Clara 4's: programs, and what they `--set`."""
 REPORT = Path("docs") / "conversion.md"
 
 
@@ -203,21 +209,25 @@ class _Writer:
         for name, value in _ENVIRONMENT.items():
             if name not in made or name == "CLARA_TRAIN_VERSION":
                 self.lines.append(
-                    Line("config/environment.json", name, json.dumps(made.get(name)),
+                    Line("config/environment.json", name,
+                         json.dumps(made[name]) if name in made else "missing",
                          json.dumps(value))
                 )  # fmt: skip
                 made[name] = value
         write_json(self.new.environment, made)
 
     def _commands(self) -> None:
-        """Clara 4's names of the programs, and the scripts that a search needs."""
+        """Clara 4's names of programs and variables, and the scripts that a search needs."""
         for script in sorted(self.new.commands.glob("*.sh")):
             text = script.read_text(encoding="utf-8", errors="surrogateescape")
-            if "nvmidl.apps" in text:
-                changed = text.replace("nvmidl.apps", "medl.apps")
+            changed = text
+            for was, now in _WORDS.items():
+                found = re.compile(rf"\b{re.escape(was)}")
+                if found.search(changed):
+                    changed = found.sub(now, changed)
+                    self.lines.append(Line(f"commands/{script.name}", "", was, now))
+            if changed != text:
                 script.write_text(changed, encoding="utf-8", errors="surrogateescape")
-                file = f"commands/{script.name}"
-                self.lines.append(Line(file, "", "nvmidl.apps", "medl.apps"))
         self.new.commands.mkdir(exist_ok=True)
         templates = resources.files("mmar_automl.app") / "templates" / "mmar" / "commands"
         for name in _NEEDED:

@@ -28,9 +28,11 @@ def spleen(tmp_path):
         text = (clara / f"{name}.json").read_text()
         (root / "config" / f"{name}.json").write_text(text)
     (root / "config" / "config_validation.json").write_text(
-        json.dumps({"image_pipeline": {"name": "SegmentationImagePipeline"}, "metrics": []})
+        json.dumps({"use_scanning_window": True, "pre_transforms": [], "val_metrics": []})
     )
-    (root / "commands" / "train.sh").write_text("python3 -u -m nvidia nvmidl.apps.train -m .\n")
+    (root / "commands" / "train.sh").write_text(
+        "python3 -u -m nvmidl.apps.train -m . --set use_amp=true num_training_epoch_per_valid=20\n"
+    )
     (root / "models" / "model.ckpt.index").write_text("tf")
     (root / "BYOC" / "mine.py").write_text("x = 1\n")
     return root
@@ -56,7 +58,8 @@ def test_an_mmar_is_converted_whole(spleen, tmp_path):
     assert not (new / "automl").exists()
     assert list((new / "models").iterdir()) == []
     assert (new / "BYOC" / "mine.py").read_text() == "x = 1\n"
-    assert "medl.apps.train" in (new / "commands" / "train.sh").read_text()
+    script = (new / "commands" / "train.sh").read_text()
+    assert script == "python3 -u -m medl.apps.train -m . --set amp=true num_interval_per_valid=20\n"
     assert (new / "commands" / "automl_train_round.sh").stat().st_mode & 0o111
     environment = json.loads((new / "config" / "environment.json").read_text())
     assert environment["MMAR_CKPT"] == "models/model.pt"

@@ -17,6 +17,8 @@ from mmar_automl.trainer.vocabulary.facts import POLICIES, is_disabled
 VERSION = "4.1.0"
 SECTIONS = ("image_pipeline", "aux_ops", "batch_transforms")
 """Sections that 4.x has not: by them a config of 3.x is told."""
+VALIDATION = ("val_metrics", "label_transforms", "model_loader")
+"""First-level sections by which a validation config of 3.x is told."""
 GLOBALS = {
     "num_training_epoch_per_valid": "num_interval_per_valid",
     "use_amp": "amp",
@@ -44,9 +46,14 @@ def is_three(config: Any) -> bool:
     if not isinstance(config, Mapping):
         return False
     sections = (config, config.get("train"), config.get("validate"))
-    return any(
+    return is_validation(config) or any(
         key in section for section in sections if isinstance(section, Mapping) for key in SECTIONS
     )
+
+
+def is_validation(config: Mapping[str, Any]) -> bool:
+    """Whether a config is one that 3.x validated or inferred with."""
+    return "train" not in config and any(key in config for key in (*VALIDATION, *SECTIONS))
 
 
 def names_today(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +68,14 @@ def convert(config: Mapping[str, Any], known: Mapping[str, Any], findings: Findi
     """
     c = Conversion(config, known, findings)
     made = _globals(c)
+    if is_validation(config):
+        findings.wrong(
+            (),
+            "a validation config of Clara 3.x cannot be read",
+            hint="mmar-automl evaluate -c config/config_train.json validates models/model.pt by "
+            "the training config",
+        )
+        return Converted(made, c.places, tuple(c.changes))
     halves: dict[str, Mapping[str, Any]] = {}
     for name in ("train", "validate"):
         half = config.get(name)

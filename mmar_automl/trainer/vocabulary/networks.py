@@ -40,10 +40,10 @@ def seg_resnet(
     *,
     context: Context,
 ) -> Made:
-    """The residual network. Differs: `final_activation` goes to the loss and the post transforms,
-    `reg_weight` to the optimizer as weight decay, on all weights; group norm takes as many groups
-    as there are channels where it would have more; how `use_vae`'s branch was weighted is not
-    published, here a tenth of its loss is added to the loss."""
+    """The residual network; with `use_vae` a tenth of its second branch's loss is added to the
+    loss, as how much Clara added is not published. Differs: `final_activation` goes to the loss
+    and the post transforms, `reg_weight` to the optimizer as weight decay, on all weights; group
+    norm takes as many groups as there are channels where it would have more."""
     _check_activation(final_activation)
     made = own(
         "networks.SegResnet",
@@ -58,6 +58,7 @@ def seg_resnet(
         groups=use_group_normG,
     )
     if use_vae:
+        context.notes.append("SegResnet: use_vae adds a tenth of its loss to the loss")
         made["path"] += "Vae"
         made["args"]["input_image_size"] = _size_of_crops(context)
     return made

@@ -72,8 +72,8 @@ def compute_average_dice(
     skip_background: bool = True,
     is_2d: Any = None,
 ) -> Made:
-    """The mean Dice of the network's output. Differs: `report_path` is a folder, for MONAI's
-    MetricsSaver; MONAI's sees by itself whether a case `is_2d`."""
+    """The mean Dice of the network's output, of cases of either dimension. Differs: `report_path`
+    is a folder, for MONAI's MetricsSaver."""
     source = Source(skip_background=skip_background)
     return {"label": name, "field": source, "key": is_key_metric, "report": report_path}
 

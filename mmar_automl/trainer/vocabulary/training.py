@@ -26,9 +26,9 @@ def dice(
     *,
     context: Context,
 ) -> Made:
-    """Dice loss. Differs: the activation is the loss's business now, and classes whose reference
-    is empty count as MONAI counts them; with torch the channels always stand in front, so that
-    `data_format` is left out."""
+    """Dice loss; `data_format` is left out, with torch the channels always stand in front.
+    Differs: the activation is the loss's business now, and classes whose reference is empty count
+    as MONAI counts them."""
     facts = context.facts
     return component(
         "DiceLoss",
@@ -51,10 +51,10 @@ def focal(
     *,
     context: Context,
 ) -> Made:
-    """Focal loss. Differs: it takes logits, with a sigmoid for each class or a softmax, as the
-    network's `final_activation` says. The softmax is ours: MONAI's leaves the background out
-    before it, and of two classes nothing is left. Clara's weights of the classes are unknown, and
-    `data_format` is left out as in Dice."""
+    """Focal loss; `data_format` is left out as in Dice. Differs: it takes logits, with a sigmoid
+    for each class or a softmax, as the network's `final_activation` says. The softmax is ours:
+    MONAI's leaves the background out before it, and of two classes nothing is left. Clara's
+    weights of the classes are unknown."""
     facts = context.facts
     return own(
         "losses.Focal",

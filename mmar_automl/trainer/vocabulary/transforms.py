@@ -78,8 +78,8 @@ def scale_intensity_range(
     clip: Flag = False,
     a_offset: float | None = None,
 ) -> Made:
-    """Maps [a_min, a_max] to [b_min, b_max]. Differs: `a_offset`, in place of `a_max`, is taken
-    for the distance from `a_min`, as its meaning is not published."""
+    """Maps [a_min, a_max] to [b_min, b_max]; `a_offset`, in place of `a_max`, is taken for the
+    distance from `a_min`. The same."""
     if (a_max is None) == (a_offset is None):
         raise Unfit("a_offset" if a_max is not None else "",
                     "ScaleIntensityRange needs either a_max or a_offset")  # fmt: skip
@@ -148,10 +148,9 @@ def fast_pos_neg_ratio_crop_roi(
     scale_factor: float = 0.1,
     fast_crop: Any = None,
 ) -> Made:
-    """Crops, turned, scaled and bent. Differs: the crop is cut first and bent afterwards, so that
-    its border is repeated where Clara's still saw the image; smaller cases are filled up as by
-    FastCropByPosNegRatio; `fast_crop`, how it was computed, is
-    left out."""
+    """Crops, turned, scaled and bent; `fast_crop`, how it was computed, is left out. Differs: the
+    crop is cut first and bent afterwards, so that its border is repeated where Clara's still saw
+    the image; smaller cases are filled up as by FastCropByPosNegRatio."""
     return own(
         "transforms.RandCropROId",
         image_key=image_field,

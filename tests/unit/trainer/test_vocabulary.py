@@ -300,6 +300,15 @@ def test_a_config_of_4_is_none_of_3():
     assert not vocabulary.is_three([])
 
 
+@pytest.mark.parametrize("section", ["val_metrics", "label_transforms", "image_pipeline"])
+def test_a_validation_config_is_told_in_one_line(section, translated):
+    """It has no half of a training, and what validates today is said."""
+    found = translated({"pre_transforms": [], section: []})
+    (problem,) = found.problems
+    assert problem.message == "a validation config of Clara 3.x cannot be read"
+    assert "evaluate -c config/config_train.json" in problem.hint
+
+
 def test_todays_components_may_stand_among_the_old(translated, config):
     config["train"]["pre_transforms"].append({"name": "RandFlipd", "args": {"keys": FIELDS}})
     assert translated(config).problems == ()
