@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mmar_automl.app.check import check
 from mmar_automl.app.convert import convert
 from mmar_automl.trainer.run import Request, train
 
@@ -187,6 +188,22 @@ def test_claras_own_network_of_the_user(mmar, config):
         # The next test's MMAR has no such module, and must not find this one's.
         sys.modules.pop("CustomArch", None)
     assert score.value is not None
+
+
+def test_a_component_written_for_tensorflow_is_told_before_a_training(mmar, config):
+    """An error where the config names it; nobody's business where another program trains."""
+    config["train"]["pre_transforms"].append({"path": "mine.Add"})
+    root = mmar(config)
+    (root / "custom").mkdir()
+    for name, package in (("mine", "ai4med.components"), ("spare", "tensorflow")):
+        code = f"import math\nfrom {package} import x\nclass Add:\n    pass\n"
+        (root / "custom" / f"{name}.py").write_text(code)
+    shutil.copytree(TEMPLATE / "commands", root / "commands")
+    found = {p.message: (p.severity, p.line) for p in check(root).problems}
+    assert found["imports ai4med, which Clara Train 3.x had and is not there"] == ("error", 2)
+    assert found["imports tensorflow, which Clara Train 3.x had and is not there"][0] == "warning"
+    (root / "commands" / "automl_train_round.sh").write_text("./my_training.sh\n")
+    assert not [p for p in check(root).problems if "imports" in p.message]
 
 
 def test_a_training_that_fails_names_the_place_in_the_users_config(mmar, config):
