@@ -133,6 +133,7 @@ def build(
     context.set_prop(ContextKey.RUN_ID, run.root.name)
     context.set_prop(ContextKey.AUTOML_ROOT, str(run.root))
     context.set_prop(ContextKey.WORKERS, list(workers))
+    context.set_prop(ContextKey.LIMITS, limits.told())
     engine = Engine(
         run_id=run.root.name,
         workers=workers,

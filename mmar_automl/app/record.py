@@ -11,6 +11,7 @@ from mmar_automl.app import timeline
 from mmar_automl.app.results import Run, report_of
 from mmar_automl.defs import RunState, SearchResult, SearchSpace, finite
 from mmar_automl.errors import ConfigProblems, JsonPath, format_path
+from mmar_automl.handlers.mlflow import told_of
 from mmar_automl.jobs.result import read_progress, read_stats
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.mmar.source import UnreadableJson, read_json
@@ -50,10 +51,13 @@ def read_record(found: Run, now: float) -> Record:
         curves={name: curve for name, job in jobs.items() if (curve := _curve(job))},
         facts={
             **_process_facts(lives),
+            **told_of(found.run),
             **_config_facts(base, automl),
             **_training_facts(jobs.values()),
         },
-        tensorboard=has_events([MmarLayout(found.run.root), *jobs.values()]),
+        tensorboard=_events_below(found)
+        if has_events([MmarLayout(found.run.root), *jobs.values()])
+        else "",
         notes=notes,
     )
 
@@ -181,6 +185,12 @@ def _training_facts(jobs: Iterable[MmarLayout]) -> dict[str, str]:
         if peaks:
             facts[f"{title} of a training"] = f"{max(peaks) / 2**30:.2f} GiB at most"
     return facts
+
+
+def _events_below(found: Run) -> str:
+    """The folder to give to TensorBoard, as seen from the MMAR's, which is nobody else's."""
+    root, run = found.layout.root, found.run.root
+    return str(run.relative_to(root)) if run.is_relative_to(root) else f"…/{run.name}"
 
 
 def has_events(jobs: Iterable[MmarLayout]) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmar_automl.app.kept import mmar_of
 from mmar_automl.app.living import holder_of
 from mmar_automl.app.results import Run, read_run
 from mmar_automl.defs import RunState
 from mmar_automl.errors import EnvironmentFault
 from mmar_automl.handlers.mlflow import is_recorded, relocate_store, send
-from mmar_automl.mmar.load import load
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _send(
     relocate_store(found.layout)
     over = state.ended
     where, lost = send(
-        load(found.layout.root),
+        mmar_of(found.layout, run),
         run,
         token=state.token,
         began=state.began or 0.0,

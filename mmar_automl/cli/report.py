@@ -16,6 +16,7 @@ from mmar_automl.errors import BadInput, EnvironmentFault
 
 if TYPE_CHECKING:
     from mmar_automl.app.results import Run
+    from mmar_automl.reports.record import Record
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +47,14 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Write a page that opens offline.", show_default=False),
     ] = None,
+    data_paths: Annotated[
+        bool,
+        typer.Option(
+            "--data-paths",
+            help="Let paths, file names and ids of the patients' data onto the page and into"
+            " Markdown.",
+        ),
+    ] = False,
 ) -> None:
     """What came out of a search, from its files alone: also while it runs."""
     from mmar_automl.app.record import read_record
@@ -60,16 +69,18 @@ def report(
     wanted: list[str | None] = list(dict.fromkeys(run_ids)) if run_ids else [None]
     runs = [read_run(root, run_id) for run_id in wanted]
     if html is not None:
-        _write_page(html, runs, now, tell=warn if json_ or csv or markdown else say)
-    if json_ or csv or markdown:
+        tell = warn if json_ or csv or markdown else say
+        _write_page(html, [_record(run, now, data_paths) for run in runs], tell)
+    if markdown:
+        told = [tabular.to_markdown(_record(run, now, data_paths)) for run in runs]
+        sys.stdout.write("\n".join(told))
+    elif json_ or csv:
         records = [read_record(run, now) for run in runs]
         if json_:
-            told = [tabular.to_json(record.report, record.cost) for record in records]
-            print_json(told[0] if len(told) == 1 else {"runs": told})
-        elif csv:
-            sys.stdout.write(tabular.to_csv([record.report for record in records]))
+            values = [tabular.to_json(record.report, record.cost) for record in records]
+            print_json(values[0] if len(values) == 1 else {"runs": values})
         else:
-            sys.stdout.write("\n".join(tabular.to_markdown(record) for record in records))
+            sys.stdout.write(tabular.to_csv([record.report for record in records]))
     elif html is None:
         _print(runs)
 
@@ -98,12 +109,20 @@ def _refuse(html: Path) -> None:
         raise BadInput(f"{html.parent} is no directory", "--html makes a file, not its folder")
 
 
-def _write_page(html: Path, runs: list[Run], now: float, tell: Callable[[str], None]) -> None:
+def _record(run: Run, now: float, data_paths: bool) -> Record:
+    """What is passed on: without the patients' names, unless they are asked for."""
     from mmar_automl.app.record import read_record
+    from mmar_automl.app.redacted import redacted
+
+    record = read_record(run, now)
+    return record if data_paths else redacted(record, run)
+
+
+def _write_page(html: Path, records: list[Record], tell: Callable[[str], None]) -> None:
     from mmar_automl.mmar.write import write_text
     from mmar_automl.reports.html import render
 
-    page = render([read_record(run, now) for run in runs])
+    page = render(records)
     try:
         write_text(html, page)
     except OSError as error:

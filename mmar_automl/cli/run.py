@@ -227,10 +227,9 @@ def run(
         ),
         workers=parsed,
         gpus=gpus,
-        tracking=None
-        if no_mlflow
-        else _tracking(
+        tracking=_tracking(
             checked,
+            no_mlflow=no_mlflow,
             tracking_uri=tracking_uri or None,
             experiment=experiment,
             register=register_model,
@@ -276,9 +275,18 @@ def _nothing(_line: str) -> None:
     """What a quiet search tells."""
 
 
-def _tracking(checked: Checked, *, tracking_uri: str | None, **options: Any) -> Callable[[], Any]:
-    from mmar_automl.handlers.mlflow import MlflowHandler, check_tracking_uri, relocate_store
+def _tracking(
+    checked: Checked, *, no_mlflow: bool, tracking_uri: str | None, **options: Any
+) -> Callable[[], Handler]:
+    from mmar_automl.handlers.mlflow import (
+        MlflowHandler,
+        Unrecorded,
+        check_tracking_uri,
+        relocate_store,
+    )
 
+    if no_mlflow:
+        return Unrecorded
     if tracking_uri:
         check_tracking_uri(tracking_uri)
     else:

@@ -34,6 +34,7 @@ class ContextKey:
     JOB_MMAR_ROOT = "_jobMmarRoot"
     JOB_START_TIME = "_jobStartTime"
     LEFT_OVER = "_leftOver"
+    LIMITS = "_limits"
     MMAR = "_mmar"
     MMAR_ROOT = "_mmarRoot"
     NAMED_VALUES = "_namedValues"

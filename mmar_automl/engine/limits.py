@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from mmar_automl.defs import POLICIES, Job, JobState, natural
 from mmar_automl.engine.events import Event, JobEnded
@@ -26,6 +27,14 @@ class Limits:
     min_delta: float = 0.0
     retries: int = 1
     max_consecutive_failures: int = 5
+
+    def told(self) -> dict[str, Any]:
+        """Those that somebody asked for."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in values.items() if value != _PLAIN[name]}
+
+
+_PLAIN = {item.name: item.default for item in fields(Limits)}
 
 
 class Plateau:

@@ -152,10 +152,16 @@ class LiveView(_Watching):
             parts.append(f"best {self._best[2]} ({self._best[1]})")
         left = self._proposed - self._ended
         if left > 0 and self._ended:
-            hands = max(1, min(len(self._workers) or 1, left))
-            parts.append(f"about {duration(self._seconds / self._ended * left / hands)} left")
+            parts.append(f"about {duration(self._left(left))} left")
         text = Text(f"{self._run_id}  ", style="bold", no_wrap=True, overflow="ellipsis")
         return text.append(" · ".join(parts), style="not bold")
+
+    def _left(self, jobs: int) -> float:
+        """Seconds that so many jobs take if they take what the others did, less what they took."""
+        mean = self._seconds / self._ended
+        now = time.time()
+        done = sum(min(mean, max(0.0, now - job.began)) for job in self._under_way())
+        return (mean * jobs - done) / max(1, min(len(self._workers) or 1, jobs))
 
     def _table(self, running: list[Running], now: float) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")

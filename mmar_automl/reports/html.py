@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -126,7 +127,7 @@ def _run(id_: str, record: Record) -> dict[str, Any]:
         "over_time": charts.over_time(record),
         "curves": charts.learning_curves(record),
         "deleted": any(row.folder is None for row in report.rows),
-        "tensorboard": f"tensorboard --logdir automl/{report.folder.name}"
+        "tensorboard": shlex.join(["tensorboard", "--logdir", record.tensorboard])
         if record.tensorboard
         else "",
         "importance": charts_parameters.importance(weighed),

@@ -27,7 +27,8 @@ def methods(record: Record) -> str:
             f"The search space had {_count(len(record.space), 'parameter')}: {'; '.join(listed)}."
         )
     parts.append(_jobs(record))
-    epochs = (record.base or {}).get("epochs")
+    # `--set` goes before the config, as it does in the trainings.
+    epochs = record.overrides.get("epochs", (record.base or {}).get("epochs"))
     if isinstance(epochs, int) and not any("epochs" in row.parameters for row in report.rows):
         parts.append(f"A training had at most {epochs} epochs.")
     winner = report.winner

@@ -77,7 +77,8 @@ class Record:
     `base` is the training config as it was when the search began, `space` what was searched in
     it; None where that cannot be read any more. `changes` is what the best job changed in `base`.
     `curves` are the validations by job. `facts` are short answers, by question; `notes` tell what
-    could not be read.
+    could not be read. `tensorboard` is the folder, below the MMAR's, in which TensorBoard finds
+    something, or nothing.
     """
 
     mmar: str
@@ -93,5 +94,5 @@ class Record:
     changes: Sequence[Change] | None = None
     curves: Mapping[str, Sequence[Point]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
-    tensorboard: bool = False
+    tensorboard: str = ""
     notes: Sequence[str] = ()

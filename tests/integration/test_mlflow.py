@@ -329,7 +329,7 @@ CANARIES = ("CANARY-7741", "CANARYNAME", "canary_ct_7742", "CANARY77X", "1.2.840
 
 def planted(make_mmar: MakeMmar, name: str) -> MadeMmar:
     """An MMAR whose data list, log and configs hold what names patients."""
-    config = searching(score=[0.4], behaviour=["succeed", "crash"])
+    config = searching(score=[0.4], behaviour=["succeed", "oom"])
     config["leak"] = True
     dataset = {"data_list_file_path": "{DATASET_JSON}", "data_list_key": "training"}
     config["train"] = {"dataset": dataset}
@@ -363,6 +363,16 @@ def test_no_patient_leaves_the_mmar_unless_asked(make_mmar: MakeMmar) -> None:
     assert done.returncode == 0, done.stderr + done.stdout
     assert trouble(done.stderr) == []
     assert found_in_store(kept) == set()
+    # What names the patients is what the search read, whatever the MMAR reads today.
+    kept.write("config/environment.json", {"DATASET_JSON": "data/other.json"})
+    page = kept.root / "page.html"
+    for options, found in (((), set()), (("--data-paths",), set(CANARIES))):
+        argv = ("report", "{root}", "--html", str(page), "--markdown", *options)
+        done = kept.run(*argv)
+        assert done.returncode == 0, done.stderr
+        text = page.read_text() + done.stdout
+        assert "Tried to allocate 20.00 GiB" in text
+        assert {canary for canary in CANARIES if canary.lower() in text.lower()} == found
     told = planted(make_mmar, "told")
     # The first store has none of them, and to make another takes seconds.
     (told.root / "automl").mkdir()
@@ -389,7 +399,11 @@ def test_a_resumed_search_goes_on_in_its_runs(make_mmar: MakeMmar) -> None:
     assert sorted(run.info.status for run in jobs) == ["FINISHED", "FINISHED", "KILLED"]
     done = tracked(mmar, "--run-id", "x", "--resume", timeout=120)
     assert done.returncode == 0, done.stderr
+    assert trouble(done.stderr) == []
     parent, jobs = runs_of(own_store(mmar), "mmar")
+    # MLflow changes no parameter of a run.
+    assert parent.data.params["workers"] == "1"
+    assert parent.data.tags["mmar_automl.resumed.workers"] == "2"
     assert sorted(run.info.run_name for run in jobs) == ["W1_1_J1", "W1_2_J2", "W1_3_J3"]
     assert {run.info.status for run in [parent, *jobs]} == {"FINISHED"}
     assert sorted(run.data.metrics["score"] for run in jobs) == [0.1, 0.2, 0.3]

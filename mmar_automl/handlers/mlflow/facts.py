@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import platform
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ from mmar_automl.defs import Parameter, SearchSpace
 from mmar_automl.handlers.mlflow.jobs import texts
 from mmar_automl.handlers.mlflow.names import legal_name, text_of
 from mmar_automl.mmar.datalist import DataList
-from mmar_automl.mmar.load import Mmar
+from mmar_automl.mmar.load import DEFAULT_AUTOML_CONFIG, Mmar
 from mmar_automl.search.describe import size, targets, when
 
 _PACKAGES = ("torch", "monai", "mlflow", "optuna", "numpy", "nibabel")
@@ -29,11 +30,17 @@ Facts = tuple[dict[str, Any], dict[str, str], dict[str, str]]
 """Parameters, tags, files."""
 
 
-def of_search(mmar: Mmar, run_id: str, workers: Iterable[Worker], count: int | None) -> Facts:
+def of_search(
+    mmar: Mmar,
+    run_id: str,
+    workers: Iterable[Worker],
+    count: int | None,
+    limits: Mapping[str, Any],
+) -> Facts:
     """What the configs and the command line say."""
-    parameters: dict[str, Any] = {"controller": "default"}
+    parameters: dict[str, Any] = {}
     for kind in _KINDS:
-        told = mmar.automl_config.data.get(kind)
+        told = mmar.automl_config.data.get(kind, DEFAULT_AUTOML_CONFIG.get(kind))
         if isinstance(told, Mapping):
             parameters[kind] = told.get("path") or told.get("name") or "default"
             args = told.get("args")
@@ -42,6 +49,7 @@ def of_search(mmar: Mmar, run_id: str, workers: Iterable[Worker], count: int | N
     placed = [f"{w.name}: {','.join(map(str, w.gpus)) or 'cpu'}" for w in workers]
     parameters["workers"] = count if count is not None else len(placed)
     parameters.update({f"set.{name}": value for name, value in mmar.overrides.items()})
+    parameters.update({f"limits.{name}": value for name, value in limits.items()})
     tags = {
         "mmar_automl.workers": "; ".join(placed) or str(count),
         "mmar_automl.run_id": run_id,
@@ -142,6 +150,7 @@ def _described(parameter: Parameter, space: SearchSpace) -> dict[str, Any]:
 
 def _versions() -> Iterable[tuple[str, str]]:
     yield "mmar-automl", __version__
+    yield "python", platform.python_version()
     for name in _PACKAGES:
         try:
             yield name, metadata.version(name)

@@ -20,13 +20,13 @@ from mmar_automl.handlers.mlflow import facts, jobs
 from mmar_automl.handlers.mlflow.champion import log_best_model
 from mmar_automl.handlers.mlflow.ledger import Ledger
 from mmar_automl.handlers.mlflow.notes import Closing, Note, Steps
-from mmar_automl.handlers.mlflow.redact import Redactor
 from mmar_automl.handlers.mlflow.store import check_tracking_uri, store_uri
 from mmar_automl.handlers.mlflow.watch import Watch
 from mmar_automl.handlers.mlflow.writer import Writer
 from mmar_automl.mmar.datalist import DataList, data_lists
 from mmar_automl.mmar.layout import RunLayout
 from mmar_automl.mmar.load import Mmar
+from mmar_automl.mmar.redact import Redactor
 
 PATIENCE = 30.0
 """Seconds without a write that succeeds after which the end of a search no longer waits."""
@@ -107,7 +107,8 @@ class MlflowHandler(Handler):
         )
         run_id = str(ctx.get_prop(ContextKey.RUN_ID))
         workers, count = ctx.get_prop(ContextKey.WORKERS, []), ctx.get_prop(ContextKey.NUM_WORKERS)
-        self._note(run_id, facts.of_search(mmar, run_id, workers, count))
+        limits = ctx.get_prop(ContextKey.LIMITS, {})
+        self._note(run_id, facts.of_search(mmar, run_id, workers, count, limits))
         self._recall(ctx, run_id)
         self._watch = Watch(self._notes, lambda: self._look_around(run_id, mmar, lists))
         self._thread = threading.Thread(

@@ -20,7 +20,12 @@ from mmar_automl.mmar.write import write_text
 
 @dataclass
 class Ledger:
-    """`uri` is None for the MMAR's own store, which moves with it."""
+    """`uri` is None for the MMAR's own store, which moves with it.
+
+    Without `recorded`, `--no-mlflow`, it only tells the report what the search was.
+    """
+
+    recorded: bool = True
 
     uri: str | None = None
     experiment: str = ""
@@ -58,3 +63,37 @@ def read_ledger(run: RunLayout) -> Ledger | None:
         return Ledger(**{key: told[key] for key in known if key in told})
     except (OSError, ValueError, TypeError):
         return None
+
+
+def told_of(run: RunLayout) -> dict[str, str]:
+    """What was said of a search, in short answers by question: versions, commit, data."""
+    ledger = read_ledger(run)
+    if ledger is None:
+        return {}
+    tags, parameters = ledger.tags, ledger.parameters
+    version = "mmar_automl.version."
+    versions = [
+        f"{key.removeprefix(version)} {value}"
+        for key, value in tags.items()
+        if key.startswith(version) and key != f"{version}mmar-automl"
+    ]
+    found = {}
+    if versions:
+        found["versions"] = ", ".join(versions)
+    commit = tags.get("mlflow.source.git.commit")
+    if commit:
+        branch = tags.get("mlflow.source.git.branch")
+        dirty = {"true": ", changed since", "false": ""}.get(
+            tags.get("mmar_automl.git.dirty", ""), ", perhaps changed since"
+        )
+        found["commit"] = f"{commit}{f' ({branch})' if branch else ''}{dirty}"
+    cases = [
+        f"{name.removeprefix('data.')} {number}"
+        for name, number in parameters.items()
+        if name.startswith("data.") and isinstance(number, int)
+    ]
+    if cases:
+        found["cases in the data lists"] = ", ".join(cases)
+    if "data.fingerprint" in parameters:
+        found["fingerprint of the data"] = str(parameters["data.fingerprint"])
+    return found

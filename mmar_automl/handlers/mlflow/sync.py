@@ -12,17 +12,18 @@ from mmar_automl.handlers.mlflow.champion import log_best_model
 from mmar_automl.handlers.mlflow.handler import end_of_search
 from mmar_automl.handlers.mlflow.ledger import read_ledger
 from mmar_automl.handlers.mlflow.notes import Note
-from mmar_automl.handlers.mlflow.redact import Redactor
 from mmar_automl.handlers.mlflow.store import check_tracking_uri, store_uri, without_password
 from mmar_automl.handlers.mlflow.writer import Writer
 from mmar_automl.mmar.datalist import data_lists
 from mmar_automl.mmar.layout import RunLayout
 from mmar_automl.mmar.load import Mmar
+from mmar_automl.mmar.redact import Redactor
 
 
 def is_recorded(run: RunLayout) -> bool:
     """Whether a search was to be recorded at all."""
-    return read_ledger(run) is not None
+    ledger = read_ledger(run)
+    return ledger is not None and ledger.recorded
 
 
 def send(
@@ -45,7 +46,7 @@ def send(
     search that was run without MLflow, and for an address that it refuses.
     """
     ledger = read_ledger(run)
-    if ledger is None:
+    if ledger is None or not ledger.recorded:
         raise BadInput(
             f"{run.root.name} is not recorded in MLflow",
             "it was run with --no-mlflow, or by a version that keeps no tracking.json",

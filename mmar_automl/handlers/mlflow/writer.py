@@ -59,6 +59,7 @@ class Writer:
         self._found: dict[str, tuple[str, str, str]] = {}
         self._runs: dict[str, str] = {}
         self._points: dict[str, set[tuple[str, int, float]]] = {}
+        self._params: dict[str, dict[str, str]] = {}
         self._unsure: set[str] = set()
         self.written = 0
         """How many notes are in MLflow."""
@@ -178,6 +179,11 @@ class Writer:
             if legal_name(name) != name
         }
         params = {legal_name(name): fitting(text) for name, text in texts.items()}
+        known = self._params.get(run_id, {})
+        for name in known.keys() & params.keys():
+            # MLflow changes no parameter, and a resume may have others: more jobs, fewer workers.
+            if (now := params.pop(name)) != known[name]:
+                renamed[f"mmar_automl.resumed.{name}"] = now
         if not note.past:
             renamed |= self._plain(note.tags)
         self._log(run_id, params, renamed, refused)
@@ -200,6 +206,7 @@ class Writer:
             self._client.update_run(run_id, status="RUNNING")
             for key, value in of_process().items():
                 self._client.set_tag(run_id, key, value)
+            self._params[run_id] = dict(self._client.get_run(run_id).data.params)
             self._points[run_id] = points(self._client, run_id)
             return run_id
         if note.key in self._unsure:

@@ -43,3 +43,9 @@ def test_a_target_is_the_metrics_own_value() -> None:
     assert reached(low, 0.1) == ""
     assert reached(low, 0.2) == "J reached the target score 0.2 with 0.2"
     assert reached(low, 0.3)
+
+
+def test_what_was_asked_for_is_told() -> None:
+    """And nothing that is so anyway."""
+    assert Limits().told() == {}
+    assert Limits(max_jobs=3, retries=0).told() == {"max_jobs": 3, "retries": 0}

@@ -12,13 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mmar_automl.defs import Job, JobState
+from mmar_automl.api import Worker
+from mmar_automl.defs import Context, ContextKey, Job, JobState
 from mmar_automl.handlers.mlflow import facts, jobs
 from mmar_automl.handlers.mlflow.figures import draw
-from mmar_automl.handlers.mlflow.ledger import Ledger, read_ledger
+from mmar_automl.handlers.mlflow.ledger import Ledger, read_ledger, told_of
 from mmar_automl.handlers.mlflow.machine import Sampler, gpu_values, read_samples
+from mmar_automl.handlers.mlflow.sync import is_recorded
+from mmar_automl.handlers.mlflow.unrecorded import Unrecorded
 from mmar_automl.mmar.datalist import DataList
 from mmar_automl.mmar.layout import MmarLayout, RunLayout
+from mmar_automl.mmar.load import load
 
 
 def test_the_commit_and_whether_it_was_changed(tmp_path: Path) -> None:
@@ -136,3 +140,36 @@ def test_the_ledger_keeps_no_password(tmp_path: Path) -> None:
     assert told.uri == "https://me:***@host/x"
     assert told.tags == {"a": "b"}
     assert read_ledger(RunLayout(tmp_path / "none")) is None
+
+
+def test_a_search_without_mlflow_is_known_all_the_same(tmp_path: Path) -> None:
+    """Versions, limits and the data, for the report; there is nothing to send."""
+    layout, run = MmarLayout(tmp_path), RunLayout(tmp_path / "automl/run_a")
+    layout.config.mkdir()
+    run.root.mkdir(parents=True)
+    train = {"train": {"dataset": {"data_list_file_path": "list.json"}}}
+    layout.train_config.write_text(json.dumps(train))
+    (tmp_path / "list.json").write_text('{"training": [{"image": "a.nii"}], "validation": []}')
+    ctx = Context()
+    ctx.set_prop(ContextKey.MMAR, load(tmp_path))
+    ctx.set_prop(ContextKey.AUTOML_ROOT, str(run.root))
+    ctx.set_prop(ContextKey.RUN_ID, "run_a")
+    ctx.set_prop(ContextKey.WORKERS, [Worker("W1", ())])
+    ctx.set_prop(ContextKey.LIMITS, {"max_jobs": 3})
+    handler = Unrecorded()
+    handler.start_automl(ctx)
+    handler.shutdown(ctx)
+    ledger = read_ledger(run)
+    assert ledger is not None
+    assert ledger.parameters["controller"] == "AutoController"
+    assert ledger.parameters["limits.max_jobs"] == 3
+    assert not is_recorded(run)
+    told = told_of(run)
+    assert told["cases in the data lists"] == "training 1, validation 0"
+    assert told["fingerprint of the data"].startswith("sha256:")
+    assert "mlflow" in told["versions"]
+    assert "commit" not in told
+    Ledger(tags={"mlflow.source.git.commit": "abc", "mmar_automl.git.dirty": "true"}).write(run)
+    Unrecorded().start_automl(ctx)
+    assert is_recorded(run)
+    assert told_of(run) == {"commit": "abc, changed since"}

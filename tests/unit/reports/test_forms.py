@@ -169,6 +169,8 @@ def test_methods_are_complete(record: Record) -> None:
         "optimistic",
     ):
         assert part in words
+    told = methods(dataclasses.replace(record, overrides={"epochs": 3}))
+    assert "at most 3 epochs" in told
 
 
 def test_every_failure_class_has_a_meaning() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmar_automl.handlers.mlflow.redact import Redactor
 from mmar_automl.mmar.datalist import DataList
+from mmar_automl.mmar.redact import Redactor
 
 LIST = {
     "name": "Spleen",
