@@ -28,7 +28,13 @@ def redacted(record: Record, found: Run) -> Record:
     """
     redactor = Redactor(data_lists(mmar_of(found.layout, found.run)), found.journal.token)
     blind = redactor.blind and any(row.tail for row in record.report.rows)
-    clean = _everywhere(functools.lru_cache(maxsize=None)(redactor))
+    root = str(found.layout.root)
+
+    @functools.cache
+    def redact(text: str) -> str:
+        return redactor(text).replace(root, "{MMAR_ROOT}")
+
+    clean = _everywhere(redact)
     rows = tuple(_row(row, clean, redactor.blind) for row in record.report.rows)
     return replace(
         record,

@@ -15,6 +15,26 @@ from tests.conftest import MadeMmar
 
 SAMPLE = Path(__file__).parents[2] / "sample_mmar"
 EPOCHS = 6
+LISTENER = """
+import os, socket, sys
+
+def heard(event, args):
+    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"):
+        if getattr(args[0], "family", None) != socket.AF_UNIX:
+            with open(os.environ["ASKED"], "a") as file:
+                file.write(f"{event} {args} {sys.argv[:3]}\\n")
+
+sys.addaudithook(heard)
+"""
+"""As sitecustomize.py: every Python process writes down whom it asks on the network."""
+
+
+def listening(folder: Path) -> dict[str, str]:
+    """The environment for it; without what tells MLflow's telemetry that this is a test."""
+    quiet = ("CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "DO_NOT_TRACK")
+    kept = {key: value for key, value in os.environ.items() if key not in quiet}
+    kept.pop("MLFLOW_DISABLE_TELEMETRY", None)
+    return {**kept, "PYTHONPATH": str(folder), "ASKED": str(folder / "asked.txt")}
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +46,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> MadeMmar:
     config = mmar.read("config/config_automl.json")
     config["controller"]["args"]["max_rounds"] = 4
     mmar.write("config/config_automl.json", config)
+    (root.parent / "sitecustomize.py").write_text(LISTENER)
     done = subprocess.run(
         [
             str(root / "commands/automl.sh"),
@@ -35,7 +56,11 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> MadeMmar:
         capture_output=True,
         text=True,
         timeout=400,
-        env={**os.environ, "MMAR_AUTOML_PYTHON": sys.executable, "MLFLOW_TRACKING_URI": ""},
+        env={
+            **listening(root.parent),
+            "MMAR_AUTOML_PYTHON": sys.executable,
+            "MLFLOW_TRACKING_URI": "",
+        },
         cwd=root.parent,
         check=False,
     )
@@ -147,6 +172,15 @@ def test_the_best_model_is_in_the_registry(searched: MadeMmar) -> None:
     assert statuses == ["FINISHED"]
     assert signed
     assert not monai
+
+
+def test_nothing_calls_out(searched: MadeMmar) -> None:
+    """Neither the search nor its trainings nor the process that logs the model: no telemetry."""
+    asked = searched.root.parent / "asked.txt"
+    assert not asked.exists(), asked.read_text()
+    code = "import socket; socket.getaddrinfo('localhost', 1)"
+    subprocess.run([sys.executable, "-c", code], env=listening(asked.parent), check=True)
+    assert "localhost" in asked.read_text()
 
 
 def test_no_name_of_a_block_is_in_the_store(searched: MadeMmar) -> None:

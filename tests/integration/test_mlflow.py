@@ -373,6 +373,7 @@ def test_no_patient_leaves_the_mmar_unless_asked(make_mmar: MakeMmar) -> None:
         text = page.read_text() + done.stdout
         assert "Tried to allocate 20.00 GiB" in text
         assert {canary for canary in CANARIES if canary.lower() in text.lower()} == found
+        assert (str(kept.root) in text) == bool(found)
     told = planted(make_mmar, "told")
     # The first store has none of them, and to make another takes seconds.
     (told.root / "automl").mkdir()
