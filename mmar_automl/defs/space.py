@@ -147,8 +147,18 @@ class SearchSpace:
         return {key: values[key] for key in self._by_key if key in active}
 
     def is_own(self, values: Mapping[str, Value]) -> bool:
-        """Whether `values` say nothing else than the base config does."""
-        return all(self[key].default == value for key, value in self.effective(values).items())
+        """Whether `values` say nothing else than the base config does.
+
+        An enum that the config does not set is at its first choice then, as for controllers that
+        propose the config's own values; of a range there are none, nor of a space without any.
+        """
+        active = [(self[key], value) for key, value in self.effective(values).items()]
+        return any(parameter.default is not None for parameter, _ in active) and all(
+            value == parameter.default
+            if parameter.default is not None
+            else isinstance(parameter.domain, Choices) and value == 0
+            for parameter, value in active
+        )
 
     @property
     def targets(self) -> dict[str, list[Any]]:

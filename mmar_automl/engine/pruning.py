@@ -69,7 +69,7 @@ class Pruning:
         )
         decision = self._ask(lambda pruner: _checked(pruner.report(progress), state), GO_ON)
         spared = max_epochs is not None and epoch >= max_epochs
-        spared = spared or (bool(len(self._space)) and self._space.is_own(known.values))
+        spared = spared or self._space.is_own(known.values)
         return JobReported(
             job=job,
             epoch=epoch,

@@ -24,6 +24,7 @@ from mmar_automl.defs import (
     settle,
 )
 from mmar_automl.defs.domains import Steps
+from mmar_automl.search import parse
 
 
 def parameter(key: str, domain: object, *args: str, **keys: object) -> Parameter:
@@ -124,3 +125,19 @@ def test_switches_come_parents_first() -> None:
     )
     assert len(circle.switches) == 2
     assert circle.active({"x": 0, "y": 0}) == {"x", "y"}
+
+
+def test_the_configs_own_values_are_known() -> None:
+    """What it sets is as it is set; an enum that it does not set is at its first choice."""
+    entries = [
+        {"args": ["lr"], "type": "float", "domain": "lr", "targets": [0, 1]},
+        {"args": ["on"], "type": "enum", "domain": "net", "targets": [[True], [False]]},
+    ]
+    space = parse({"lr": 0.5, "search": entries})
+    lr, on = (parameter.key for parameter in space)
+    assert space.is_own({lr: 0.5, on: 0})
+    assert not space.is_own({lr: 0.5, on: 1})
+    assert not space.is_own({lr: 0.4, on: 0})
+    # A range without a value, and a space without any, have no baseline.
+    assert not parse({"search": entries}).is_own({lr: 0.5, on: 0})
+    assert not parse({"search": entries[1:]}).is_own({on: 0})
