@@ -235,7 +235,11 @@ class _Parts:
             try:
                 built.equip(self._environment, self._patience)
             except AttributeError as error:
-                raise BadInput(f"{component.name} has not called super().__init__()") from error
+                raise BadInput(
+                    f"{component.name} cannot run jobs: its __init__ does not call that of "
+                    f"{component.cls.__mro__[1].__name__}",
+                    "begin it with super().__init__()",
+                ) from error
         return built
 
     def _environment(self, worker: str) -> dict[str, str]:

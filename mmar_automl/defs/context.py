@@ -98,7 +98,10 @@ class Context:
         if first and root._on_stop is not None:
             root._on_stop(_name_of(issuer), msg)
 
-    ask_to_stop = stop_work
+    def ask_to_stop(self, issuer: object = "a component", msg: str = "it asked for it") -> None:
+        """`stop_work`, by the name and without the arguments that Clara's page on controllers
+        has for it."""
+        self.stop_work(issuer, msg)
 
     def stop_work_asked(self) -> bool:
         """Whether anyone has called `stop_work`."""

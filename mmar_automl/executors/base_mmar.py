@@ -93,7 +93,10 @@ class BaseMMARExecutor(Executor):
         self, environment: Callable[[str], Mapping[str, str]] | None, patience: Patience | None
     ) -> None:
         """What the application knows and a config does not say: the extra environment of a
-        worker by its name, and how long a job may take."""
+        worker by its name, and how long a job may take. Raises `AttributeError` for a subclass
+        whose `__init__` leaves ours out."""
+        if not hasattr(self, "_guard"):
+            raise AttributeError("super().__init__() was not called")
         self._environment = environment or self._environment
         self._patience = patience or self._patience
 

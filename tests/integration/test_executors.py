@@ -72,6 +72,13 @@ class Forgets(BaseMMARExecutor):
     """Says neither how a process is started nor what to do instead."""
 
 
+class Hasty(MMARExecutor):
+    """Leaves out what its base class needs."""
+
+    def __init__(self):
+        self.mine = True
+
+
 class Own(Executor):
     """Nothing of an MMAR but its search space."""
 
@@ -216,6 +223,15 @@ def test_an_executor_that_says_too_little_is_named(make_mmar: MakeMmar) -> None:
     done = with_executor(mmar, "Forgets").search()
     assert done.returncode == 3
     assert "Forgets has neither submit_process nor do_job" in done.stdout
+
+
+def test_an_executor_that_leaves_out_its_base_is_told_before_any_job(make_mmar: MakeMmar) -> None:
+    """Not by every job's AttributeError."""
+    mmar = make_mmar(searching(other=["a"]))
+    done = with_executor(mmar, "Hasty").search()
+    assert done.returncode == 2
+    assert "its __init__ does not call that of MMARExecutor" in done.stderr
+    assert not list(mmar.root.glob("automl/run_a/W*"))
 
 
 def test_something_that_is_no_mmar_training_at_all(make_mmar: MakeMmar) -> None:
