@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -48,8 +49,8 @@ def admin(
     """Clara's admin console: steer a search while it runs.
 
     Commands: list_workers, show_worker W1, suspend_worker W1, resume_worker W1, abort_worker W1,
-    summary, stop, help, bye. Without a terminal the commands are read from standard input, a line
-    each. Exit status 2: a command was refused. 4: no search runs that could be asked.
+    summary, stop, lpwd, help, bye. Without a terminal the commands are read from standard input,
+    a line each. Exit status 2: a command was refused. 4: no search runs that could be asked.
     """
     from mmar_automl.app.console import ask
     from mmar_automl.engine.admin import COMMANDS
@@ -123,6 +124,8 @@ def _answer(root: Path, run_id: str | None, words: Sequence[str]) -> str:
         except EnvironmentFault:
             pass
         raise
+    if name == "lpwd":
+        return os.getcwd()
     if name == "help":
         with contextlib.suppress(EnvironmentFault, BadInput):
             return ask(root, run_id, [name, *rest])

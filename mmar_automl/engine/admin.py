@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import queue
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -53,10 +54,11 @@ COMMANDS: dict[str, Command] = {
         "end the running jobs and the search",
         "They are recorded as interrupted; mmar-automl run ROOT --run-id X --resume goes on.",
     ),
+    "lpwd": Command("the folder that you are in", ""),
     "help": Command("the commands, or more about one: help stop, ? stop", ""),
     "bye": Command("leave; the search goes on", ""),
 }
-"""Clara's, in the order in which `help` lists them; the client itself sees to the last two."""
+"""Clara's, in the order in which `help` lists them; the client itself sees to the last three."""
 
 
 class Steerable(Protocol):
@@ -111,7 +113,7 @@ class Admin:
             if name == "stop":
                 self._engine.stop_now("admin", "stop was given on the admin console")
                 return "stopping: the running jobs are being ended"
-            if name == "bye":
+            if name in ("bye", "lpwd"):
                 return ""
             return self._worker_command(name, self._known(rest[0]))
         except queue.Empty:
@@ -167,7 +169,11 @@ class Admin:
             ("jobs", str(len(jobs))),
         ]
         if job is not None:
-            values = ", ".join(f"{key}={value}" for key, value in job.parameters.items())
+            # As they stand in the config: true, not True.
+            values = ", ".join(
+                f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+                for key, value in job.parameters.items()
+            )
             since = timedelta(seconds=int(time.time() - job.started))
             lines += [("job", job.name), ("since", f"{clock(job.started)} ({since})")]
             lines += [("values", values)] if values else []

@@ -140,7 +140,7 @@ def test_commands_come_from_a_pipe_or_a_terminal(make_mmar: MakeMmar) -> None:
     """A refused one does not keep the others from being done; a terminal gets Clara's prompt."""
     mmar = make_mmar(searching(score=[0.1], behaviour=["hang"]))
     with running(mmar, workers="cpu", jobs=1):
-        lines = "list_workers\n\nfoo\n'unclosed\nshow_worker W1\nbye\nstop\n"
+        lines = "list_workers\n\nfoo\n'unclosed\nlpwd\nshow_worker W1\nbye\nstop\n"
         done = subprocess.run(
             mmar.argv("admin", "{root}"),
             input=lines,
@@ -151,6 +151,7 @@ def test_commands_come_from_a_pipe_or_a_terminal(make_mmar: MakeMmar) -> None:
         )
         assert done.returncode == 2
         assert "2 commands were refused" in done.stderr
+        assert f"{os.getcwd()}\n" in done.stdout
         assert "W1_1_J1" in done.stdout
         assert "AutoML>" not in done.stdout
         assert status(mmar)["stopping"] is None
