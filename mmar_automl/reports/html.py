@@ -115,7 +115,9 @@ def _run(id_: str, record: Record) -> dict[str, Any]:
         if winner is None
         else f"{report.folder.name}/{winner.name}" + ("" if winner.folder else " (deleted)"),
         "tiles": _tiles(record),
-        "ending": f"The search ended early: {report.reason}." if early and report.reason else "",
+        "ending": f"The search ended early: {report.reason.rstrip('.')}."
+        if early and report.reason
+        else "",
         "notes": record.notes,
         "changes": None
         if record.changes is None

@@ -125,7 +125,7 @@ def _verdict(report: Report, metric: str) -> str:
     if report.dropped:
         line += f" {report.dropped} proposed configurations were never started."
     if report.reason and report.state not in (RunState.FINISHED, RunState.RUNNING):
-        line += f" The search ended early: {escape(report.reason)}."
+        line += f" The search ended early: {escape(report.reason.rstrip('.'))}."
     return line
 
 

@@ -42,7 +42,7 @@ class Draws(Controller):
     def refine_recommendation(self, outcome: Outcome, ctx: Context):
         self.done.put((-outcome.score, outcome.recommendation_id))
         if self.done.qsize() >= self.max_rounds:
-            ctx.stop_work(self, "enough: {} jobs".format(self.max_rounds))
+            ctx.stop_work(self, "enough: {} jobs.".format(self.max_rounds))
             return []
         return self.draw()
 

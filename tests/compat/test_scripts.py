@@ -24,7 +24,7 @@ def test_an_old_script_searches_with_old_plugins(old_mmar: OldMmar, tmp_path: Pa
     assert done.stderr.count("medl.apps.automl.train: this is mmar-automl run") == 1
     assert "--set trainconf=switches.json" in done.stderr
     assert "raised in" not in done.stderr
-    assert "The search ended early: enough: 4 jobs" in " ".join(done.stdout.split())
+    assert "The search ended early: enough: 4 jobs. " in " ".join(done.stdout.split())
     assert "engine: end_job W1_1_J1 finished" in done.stdout
     runs = old_mmar.root / "runs/switches"
     jobs = sorted(runs.glob("W*"))
