@@ -59,7 +59,8 @@ def find_run(root: Path, run_id: str | None) -> tuple[MmarLayout, RunLayout]:
     chosen = [run for run in runs if run_id in (None, run.root.name)]
     if not chosen:
         raise BadInput(
-            f"there is no run {run_id!r}", f"there are {', '.join(run.root.name for run in runs)}"
+            f"there is no run {run_id!r}",
+            f"the MMAR has {', '.join(run.root.name for run in runs)}",
         )
     return layout, chosen[-1]
 

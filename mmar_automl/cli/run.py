@@ -230,6 +230,7 @@ def run(
         tracking=_tracking(
             checked,
             no_mlflow=no_mlflow,
+            tell=_nothing if quiet else warn,
             tracking_uri=tracking_uri or None,
             experiment=experiment,
             register=register_model,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
+
+_ROOM = 100
 
 
 def duration(seconds: float) -> str:
@@ -25,8 +28,16 @@ def value_text(value: Any) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters, the middle left out."""
+    """At most so many characters, the middle left out.
+
+    Where there is room for it, the middle's hash stands in its place: two texts never look the
+    same that are not.
+    """
     if len(text) <= most:
         return text
-    head = (most - 1) * 2 // 3
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+    between = "…"
+    if most >= _ROOM:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        between = f" …{digest[:8]}… "
+    head = (most - len(between)) * 2 // 3
+    return f"{text[:head]}{between}{text[len(text) - (most - len(between) - head) :]}"

@@ -26,6 +26,7 @@ def log_best_model(
     parent: str | None,
     register: str | None,
     notify: Callable[[str], None],
+    tell: Callable[[str], None],
 ) -> bool:
     """Log a job's `models/model.pt` as an MLflow model; whether it is there now.
 
@@ -34,7 +35,7 @@ def log_best_model(
     """
     if run is None or parent is None or not job.checkpoint.is_file():
         return False
-    notify(f"waiting for MLflow to take the model of {job.root.name}")
+    tell(f"waiting for MLflow to take the model of {job.root.name}")
     shape = read_stats(job).raw.get("input_shape")
     batch = [1, *shape] if isinstance(shape, list) and all(type(n) is int for n in shape) else None
     name, _, alias = (register or "").partition("@")

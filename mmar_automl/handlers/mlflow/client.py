@@ -42,6 +42,8 @@ def client_class() -> Any:
         ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", 1),
         ("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", 1),
         ("MLFLOW_HTTP_REQUEST_TIMEOUT", 10),
+        # It would print an address for each run that a server closes, amid whatever is drawn.
+        ("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", True),
     ):
         variable = getattr(environment_variables, name, None)
         if variable is not None:

@@ -45,11 +45,12 @@ class MlflowHandler(Handler):
     """Writes to `tracking_uri`, by default the MMAR's own sqlite store.
 
     `experiment` is by default the MMAR's name. `notify` gets one line for an outage, not for a
-    call. Parameters stand under their readable names (see `names.legal_name`), the curves of
-    `models/progress.jsonl` with the epoch as step, the score as `score` if there is one. Where
-    the patients' data lies stays in the MMAR unless `data_paths`. The best job's model is logged
-    at the end, and with `register` gets into the registry under that name. Stands before any
-    handler that deletes job folders. Raises `BadInput` for a URI that MLflow refuses.
+    call; `tell` one where MLflow is waited for. Parameters stand under their readable names (see
+    `names.legal_name`), the curves of `models/progress.jsonl` with the epoch as step, the score
+    as `score` if there is one. Where the patients' data lies stays in the MMAR unless
+    `data_paths`. The best job's model is logged at the end, and with `register` gets into the
+    registry under that name. Stands before any handler that deletes job folders. Raises
+    `BadInput` for a URI that MLflow refuses.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class MlflowHandler(Handler):
         data_paths: bool = False,
         register: str | None = None,
         notify: Callable[[str], None] = print,
+        tell: Callable[[str], None] = print,
     ) -> None:
         if tracking_uri is not None:
             check_tracking_uri(tracking_uri)
@@ -68,6 +70,7 @@ class MlflowHandler(Handler):
         self._data_paths = data_paths
         self._register = register
         self._notify = notify
+        self._tell = tell
         self._notes: queue.SimpleQueue[Note | Steps | Closing | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._writer: Writer | None = None
@@ -203,7 +206,7 @@ class MlflowHandler(Handler):
         self._notes.put(None)
         self._thread.join(2.0)
         if self._thread.is_alive():
-            self._notify("waiting for MLflow to take the last results")
+            self._tell("waiting for MLflow to take the last results")
             last = time.monotonic() + LONGEST_WAIT
             written = -1
             while self._thread.is_alive() and written != self._writer.written:
@@ -230,6 +233,7 @@ class MlflowHandler(Handler):
             parent=self._writer.run_of(""),
             register=self._register,
             notify=self._notify,
+            tell=self._tell,
         )
 
 

@@ -90,5 +90,6 @@ def send(
             parent=writer.run_of(""),
             register=ledger.register,
             notify=notify,
+            tell=notify,
         )
     return without_password(where), lost

@@ -20,6 +20,7 @@ from mmar_automl.reports.axes import Axis, read_axes
 from mmar_automl.reports.html import MEANINGS, render
 from mmar_automl.reports.methods import methods
 from mmar_automl.reports.record import Record
+from mmar_automl.reports.words import shortened
 from tests.made_run import HOSTILE, make_run
 
 
@@ -176,3 +177,13 @@ def test_methods_are_complete(record: Record) -> None:
 def test_every_failure_class_has_a_meaning() -> None:
     """A new one must be explained."""
     assert set(MEANINGS) == set(FailureClass)
+
+
+def test_long_values_that_differ_in_the_middle_look_different() -> None:
+    """A hash of the whole stands where the middle was, if there is room for one."""
+    values = [json.dumps([*range(500), odd, *range(500)]) for odd in (7, 8)]
+    shown = [shortened(value, 400) for value in values]
+    assert [len(text) for text in shown] == [400, 400]
+    assert len(set(shown)) == 2
+    assert len(shortened(values[0], 12)) == 12
+    assert shortened("short", 400) == "short"
