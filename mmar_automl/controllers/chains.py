@@ -93,9 +93,15 @@ class Chains(Controller):
         if chain is None:
             return []
         if entry is not None and not entry.void and chain.action is not None:
-            chain.policy.learn(chain.action, self._history.data()[1][-1])
+            reward = self._history.reward(entry)
+            if reward is not None:
+                chain.policy.learn(chain.action, reward)
         following = self._continue(chain) or self._begin_chain()
         return [] if following is None else [following]
+
+    def update_outcome(self, outcome: Outcome, ctx: Context) -> None:
+        """What became of a job that was paused; its chain has gone on meanwhile."""
+        self._history.hear(outcome)
 
     def _begin_chain(self) -> Recommendation | None:
         numbers, left = self._combinations

@@ -8,6 +8,7 @@ from typing import Any, Union
 import numpy as np
 
 from mmar_automl.controllers.encoding import Array
+from mmar_automl.controllers.history import Entry
 from mmar_automl.controllers.points import InitialPoints
 from mmar_automl.controllers.proposer import Proposer
 from mmar_automl.defs import Context, Outcome, Recommendation, Value
@@ -50,7 +51,7 @@ class CmaEsController(Proposer):
         if moving:
             self._optimizer = self._start()
         self._asked: dict[int, Any] = {}
-        self._generation: list[tuple[Any, float]] = []
+        self._generation: list[tuple[Any, Entry]] = []
         self._last: Any = None
 
     def _start(self) -> Any:
@@ -109,11 +110,15 @@ class CmaEsController(Proposer):
         solution = self._asked.pop(outcome.recommendation_id, None)
         if entry is None or entry.void or solution is None:
             return
-        self._generation.append((solution, -float(self._history.data()[1][-1])))
+        self._generation.append((solution, entry))
         if len(self._generation) == self._size:
+            # Only now: what the first failure is worth is not known before the first score.
+            rewards = [self._history.reward(entry) for _, entry in self._generation]
+            losses = [-reward for reward in rewards if reward is not None]
             # From a generation that came out all alike there is nothing to learn.
-            if len({loss for _, loss in self._generation}) > 1:
-                self._optimizer.tell(self._generation)
+            if len(losses) == self._size and len(set(losses)) > 1:
+                solutions = [solution for solution, _ in self._generation]
+                self._optimizer.tell(list(zip(solutions, losses, strict=True)))
             self._generation = []
 
     def describe(self) -> str:

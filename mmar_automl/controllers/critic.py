@@ -145,6 +145,9 @@ class Critic(Proposer):
         if self._trusted():
             drawn = self._model.draws(rows, source.normal(size=(len(rows), 1)))[:, 0]
             rows = rows[np.argsort(-drawn, kind="stable")]
+        else:
+            # `unique` has sorted them: the first would be the smallest of the space.
+            rows = source.permutation(rows)
         for row in rows:
             values = self._encoding.values(row)
             if not self._history.knows(values):

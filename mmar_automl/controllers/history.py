@@ -46,6 +46,7 @@ class History:
         self._growth = Growth()
         self.best: float | None = None
         """The highest score so far."""
+        self._worst: float | None = None
         self.revisions = 0
         """How often a score that was heard already has been replaced."""
 
@@ -104,6 +105,8 @@ class History:
     def _lead(self, entry: Entry) -> None:
         if entry.score is not None and (self.best is None or entry.score > self.best):
             self.best = entry.score
+        if entry.score is not None and (self._worst is None or entry.score < self._worst):
+            self._worst = entry.score
 
     def _follow(self, entry: Entry, outcome: Outcome) -> None:
         """Learn from what is new of a job's curve, and note how much of it is missing."""
@@ -124,6 +127,16 @@ class History:
             return entry.score
         hoped = entry.score + self._growth.gain(*entry.missing)
         return hoped if self.best is None else min(hoped, self.best)
+
+    def reward(self, entry: Entry) -> float | None:
+        """The expected score of one that has ended; of a failure, a little below the worst score.
+
+        None for a failure while there is no score to compare it with.
+        """
+        expected = self.expected(entry)
+        if expected is not None or self.best is None or self._worst is None:
+            return expected
+        return _penalised(self._worst, self.best)
 
     @property
     def pending(self) -> list[Entry]:
@@ -151,10 +164,15 @@ class History:
         finite = scores[~np.isnan(scores)]
         if len(finite):
             low, high = float(finite.min()), float(finite.max())
-            scores[np.isnan(scores)] = low - PENALTY * (high - low)
+            scores[np.isnan(scores)] = _penalised(low, high)
         else:
             scores[:] = 0.0
         return rows, scores
+
+
+def _penalised(worst: float, best: float) -> float:
+    """What a failure counts; where all scores are alike, their size stands in for the spread."""
+    return worst - PENALTY * ((best - worst) or abs(best) or 1.0)
 
 
 def mark(values: Mapping[str, Value]) -> Mark:

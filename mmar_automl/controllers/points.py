@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
-from mmar_automl.controllers.encoding import axis_of
 from mmar_automl.defs import Choices, IntRange, Parameter, SearchSpace, Value, finite
 
 InitialPoints = Union[str, Sequence[Mapping[str, Any]]]
@@ -21,7 +20,7 @@ def initial(given: InitialPoints, space: SearchSpace) -> list[dict[str, Value]]:
     if given == "none":
         return []
     if given == "default":
-        return [own_values(space)]
+        return [space.baseline]
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise ValueError(f'initial_points is "default", "none" or a list of objects, got {given!r}')
     points, mistakes = [], list[str]()
@@ -38,26 +37,10 @@ def initial(given: InitialPoints, space: SearchSpace) -> list[dict[str, Value]]:
     return points
 
 
-def own_values(space: SearchSpace) -> dict[str, Value]:
-    """What stands in the base config, as far as the space has it.
-
-    A parameter that the config does not set, or sets to what its search section has not, is in
-    the middle of its range, or at its first choice.
-    """
-    return space.effective({p.key: _own(p) for p in space})
-
-
-def _own(parameter: Parameter) -> Value:
-    if parameter.default is not None:
-        return parameter.default
-    axis = axis_of(parameter)
-    return axis.decode(0.0 if axis.enum else 0.5)
-
-
 def _read(point: Mapping[str, Any], space: SearchSpace) -> dict[str, Value]:
     by_name = {name: parameter for parameter in space for name in parameter.names}
     given: dict[str, dict[str, Any]] = {}
-    values: dict[str, Value] = {p.key: _own(p) for p in space}
+    values = dict(space.own)
     mistakes = []
     for name, value in point.items():
         if name in space:

@@ -63,6 +63,15 @@ class FloatRange:
             return [self.min]
         return None if self.step is None else Steps(self.min, self.max, self.step)
 
+    @property
+    def middle(self) -> float:
+        """The value in the middle, on the range's scale."""
+        if self.values is not None:
+            return self.values[len(self.values) // 2]
+        if self.scale == "log":
+            return math.sqrt(self.min) * math.sqrt(self.max)
+        return self.min + 0.5 * (self.max - self.min)
+
     def __contains__(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
@@ -84,6 +93,14 @@ class IntRange:
         """Every value in order."""
         return range(self.min, self.max + 1, self.step or 1)
 
+    @property
+    def middle(self) -> int:
+        """The value in the middle, on the range's scale."""
+        if self.scale == "log":
+            wanted = math.sqrt(self.min) * math.sqrt(self.max)
+            return min(self.values, key=lambda value: abs(value - wanted))
+        return self.values[len(self.values) // 2]
+
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value in self.values
 
@@ -96,6 +113,11 @@ class Choices:
 
     def __len__(self) -> int:
         return len(self.options)
+
+    @property
+    def middle(self) -> int:
+        """The first choice: choices have no order."""
+        return 0
 
     @property
     def values(self) -> Sequence[int]:

@@ -146,19 +146,28 @@ class SearchSpace:
         active = self.active(values)
         return {key: values[key] for key in self._by_key if key in active}
 
-    def is_own(self, values: Mapping[str, Value]) -> bool:
-        """Whether `values` say nothing else than the base config does.
+    @cached_property
+    def baseline(self) -> dict[str, Value]:
+        """The base config's own values, as far as the space has them: what a gain is measured by.
 
-        An enum that the config does not set is at its first choice then, as for controllers that
-        propose the config's own values; of a range there are none, nor of a space without any.
+        A parameter that the config does not set, or sets to what its search section has not, is
+        in the middle of its range, or at its first choice.
         """
-        active = [(self[key], value) for key, value in self.effective(values).items()]
-        return any(parameter.default is not None for parameter, _ in active) and all(
-            value == parameter.default
-            if parameter.default is not None
-            else isinstance(parameter.domain, Choices) and value == 0
-            for parameter, value in active
-        )
+        return self.effective(self.own)
+
+    @cached_property
+    def own(self) -> dict[str, Value]:
+        """The same for every parameter, whether it is active or not."""
+        return {p.key: p.domain.middle if p.default is None else p.default for p in self.parameters}
+
+    def is_baseline(self, values: Mapping[str, Value]) -> bool:
+        """Whether these values are the baseline's; what they leave out keeps the config's own.
+
+        Nothing is in a space of which the config sets no parameter.
+        """
+        if all(parameter.default is None for parameter in self.parameters):
+            return False
+        return self.effective({**self.own, **values}) == self.baseline
 
     @property
     def targets(self) -> dict[str, list[Any]]:

@@ -20,7 +20,7 @@ class Pruning:
     """One pruner's side of a search. All calls are the engine thread's.
 
     A pruner that raises, or answers what is no answer, is named once and not asked again: what it
-    has paused ends as pruned, what runs trains to its end. The base config's own values are not cut
+    has paused ends as pruned, what runs trains to its end. The baseline is not cut
     whatever it says: a search whose baseline has no full score cannot say what it has gained.
     """
 
@@ -69,7 +69,7 @@ class Pruning:
         )
         decision = self._ask(lambda pruner: _checked(pruner.report(progress), state), GO_ON)
         spared = max_epochs is not None and epoch >= max_epochs
-        spared = spared or self._space.is_own(known.values)
+        spared = spared or self._space.is_baseline(known.values)
         return JobReported(
             job=job,
             epoch=epoch,

@@ -396,3 +396,58 @@ def test_points_that_are_outside_are_refused(points: Any, told: str) -> None:
     controller = AutoController(initial_points=points)
     with pytest.raises(ValueError, match=told):
         controller.set_search_space(parse(RANGES), workers(1))
+
+
+def test_a_failure_is_never_the_best_of_its_generation() -> None:
+    """Also where it came first, and where all scores are below 0, as those of a loss are."""
+    space = parse({"search": RANGES["search"][:2]})
+    controller, context = CmaEsController(max_jobs=40, seed=1, population_size=4), workers(1)
+    controller.set_search_space(space, context)
+    queue = list(controller.initial_recommendation(context))
+    told: list[list[float]] = []
+    tell = controller._optimizer.tell
+    controller._optimizer.tell = lambda found: (
+        told.append([loss for _, loss in found]),
+        tell(found),
+    )
+    oom = {"state": JobState.FAILED, "failure": FailureClass.OUT_OF_MEMORY}
+    # More than one generation: a repetition's stand-in is none of those that were asked for.
+    for number in range(12):
+        value = -0.1 * number if told or number else None
+        given: dict[str, Any] = oom if value is None else {}
+        queue += controller.refine_recommendation(ended(queue.pop(0), value, **given), context)
+    assert told[0][0] == max(told[0])
+
+
+def test_a_failure_is_worse_than_the_only_score() -> None:
+    """There is no spread to measure it by then."""
+    space = parse({"search": RANGES["search"][:2]})
+    history = History(Encoding(space))
+    for number, row in enumerate(Encoding(space).from_cube(np.eye(2)), start=1):
+        history.propose(number, history.encoding.values(row))
+    for number, value in ((1, None), (2, 0.8)):
+        entry = history.hear(
+            Outcome(recommendation_id=number, job_name="J", value=value,
+                    state=JobState.FINISHED if value else JobState.FINISHED_NO_SCORE)
+        )  # fmt: skip
+        assert entry is not None
+        assert history.reward(entry) == value
+    assert history.data()[1].tolist() == pytest.approx([0.72, 0.8])
+
+
+def test_a_critic_that_is_not_trusted_draws_from_its_policy() -> None:
+    """Scores of noise alone: it does not go for the lower end of the first range."""
+    entries = [{"args": [n], "type": "float", "domain": "net", "targets": [0, 1]} for n in "abc"]
+    space, context = parse({"search": entries}), workers(1)
+    controller = ReinforcementController(mode="critic", max_jobs=60, seed=3)
+    controller.set_search_space(space, context)
+    source = np.random.default_rng(7)
+    queue, first = list(controller.initial_recommendation(context)), []
+    while queue:
+        recommendation = queue.pop(0)
+        first.append(float(next(iter(recommendation.result.values.values()))))
+        queue += controller.refine_recommendation(
+            ended(recommendation, float(source.normal())), context
+        )
+    controller.shutdown(context)
+    assert np.median(first) > 0.2

@@ -135,9 +135,9 @@ def test_the_configs_own_values_are_known() -> None:
     ]
     space = parse({"lr": 0.5, "search": entries})
     lr, on = (parameter.key for parameter in space)
-    assert space.is_own({lr: 0.5, on: 0})
-    assert not space.is_own({lr: 0.5, on: 1})
-    assert not space.is_own({lr: 0.4, on: 0})
-    # A range without a value, and a space without any, have no baseline.
-    assert not parse({"search": entries}).is_own({lr: 0.5, on: 0})
-    assert not parse({"search": entries[1:]}).is_own({on: 0})
+    assert space.baseline == {lr: 0.5, on: 0}
+    assert space.is_baseline({lr: 0.5, on: 0})
+    assert space.is_baseline({})
+    assert not space.is_baseline({lr: 0.5, on: 1})
+    assert not space.is_baseline({lr: 0.4, on: 0})
+    assert not parse({"search": entries}).is_baseline({lr: 0.5, on: 0})
