@@ -127,8 +127,8 @@ class Converter:
             self._findings.wrong(place, f"Clara 3.x's {name} is not supported", name,
                                  UNSUPPORTED[name])  # fmt: skip
         elif name in CATALOG:
-            self._findings.wrong(place, f"{name} is no {kind.replace('_', ' ')}", name,
-                                 suggest(name, kind))  # fmt: skip
+            is_a, wanted = (word.replace("_", " ") for word in (CATALOG[name].kind, kind))
+            self._findings.wrong(place, f"{name} is no {wanted}", name, f"it is a {is_a}")
         elif kind not in ("image_pipeline", "aux_op", "metric") and names.find(name) is not None:
             return {"name": name, "args": args}
         else:

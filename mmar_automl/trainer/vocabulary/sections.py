@@ -13,6 +13,8 @@ from mmar_automl.trainer.vocabulary.entry import Made, component
 from mmar_automl.trainer.vocabulary.facts import POLICIES, enabled
 from mmar_automl.trainer.vocabulary.scoring import Source
 
+_NEEDED = ("loss", "optimizer", "model")
+
 
 def policy_handlers(c: Conversion, train: Mapping[str, Any]) -> dict[str, bool]:
     """What the policies of the config go by → whether the enabled one does."""
@@ -47,6 +49,9 @@ def train(
             path, place = (*where, old), (*where, new)
             c.places[place] = path
             made[new] = c.components.section(train[old], kind, path, place)
+        elif old in _NEEDED:
+            c.findings.wrong((*where, old), f'train has no "{old}"')
+            made[new] = {}
     if c.facts.vae and "loss" in made:
         made["loss"] = training.with_penalty(made["loss"])
     made["pre_transforms"] = c.components.chain(c.listed(train, "train", "pre_transforms"), where)

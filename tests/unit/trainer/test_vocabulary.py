@@ -401,6 +401,18 @@ def test_half_a_config_is_told(name, wrong, config):
     assert name in wrong(config)
 
 
+@pytest.mark.parametrize("name", ["loss", "model", "optimizer", "image_pipeline"])
+def test_what_a_training_lacks_is_one_error(name, wrong, config):
+    """And not one more for each section that refers to it."""
+    del config["train"][name]
+    assert list(wrong(config)) == [f"train.{name}"]
+
+
+def test_a_component_of_another_kind_is_told(wrong, config):
+    config["train"]["model"]["name"] = "Dice"
+    assert wrong(config) == {"train.model.name": ("Dice is no model", "it is a loss")}
+
+
 def test_a_config_is_not_changed(translated, config):
     before = copy.deepcopy(config)
     translated(config)
