@@ -10,7 +10,7 @@ from mmar_automl.trainer.scopes import is_comment, is_component
 from mmar_automl.trainer.vocabulary import scoring, training
 from mmar_automl.trainer.vocabulary.conversion import Conversion
 from mmar_automl.trainer.vocabulary.entry import Made, component
-from mmar_automl.trainer.vocabulary.facts import POLICIES, enabled
+from mmar_automl.trainer.vocabulary.facts import POLICIES, enabled, is_disabled
 from mmar_automl.trainer.vocabulary.scoring import Source
 
 _NEEDED = ("loss", "optimizer", "model")
@@ -197,7 +197,9 @@ def _rest(c: Conversion, section: Mapping[str, Any], where: JsonPath) -> None:
     for index, body in enumerate(c.listed(section, str(where[0]), "handlers")):
         name = body.get("name")
         path: JsonPath = (*where, "handlers", index)
-        if name == "StatsHandler":
+        if is_disabled(body, c.known):
+            c.change(path, str(name), "left out", "it was disabled")
+        elif name == "StatsHandler":
             c.change(path, name, "StatsHandler", "MONAI's says less")
         else:
             c.findings.wrong(
