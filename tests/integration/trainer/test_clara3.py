@@ -144,6 +144,7 @@ def test_a_crop_without_the_organ_does_not_spoil_the_mean(empty, mmar, config, v
         assert score.value != full.value
 
 
+@pytest.mark.slow  # two jobs as processes of their own: 20 s
 def test_a_search_stays_in_the_words_of_its_mmar(mmar, config):
     """Two jobs with real scores, their configs in 3.x's words, the parameter by its old name."""
     config["search"] = []
