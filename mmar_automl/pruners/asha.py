@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmar_automl.api import Decision, Progress, Pruner
-from mmar_automl.pruners.curves import Curves, at_least, grace_of, grace_said
+from mmar_automl.api import GO_ON, Decision, Progress, Pruner
+from mmar_automl.pruners.curves import Curves, Grace, at_least
 from mmar_automl.pruners.ladder import Ladder
 
 
@@ -11,17 +11,17 @@ class AshaPruner(Pruner):
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter
     Tuning, MLSys 2020).
 
-    Rungs stand at `grace` epochs (by default a ninth of a job's epochs, and four validations) and
-    at `eta` times as many each. The best 1/`eta` of those that have come to a rung go on, the
-    others are paused there and are promoted once they are among the best after all; with `promote`
-    false they are stopped for good. Raises `ValueError`.
+    Rungs stand at `grace` epochs (by default where the first job comes to its fourth validation,
+    or at a ninth of its epochs, whichever is later) and at `eta` times as many each, at the same
+    epochs for all jobs; each has those below its own number of epochs. The best 1/`eta` of those
+    that have come to a rung go on, the others are paused there and are promoted once they are
+    among the best after all; with `promote` false they are stopped for good. Raises `ValueError`.
     """
 
     def __init__(self, eta: int = 3, grace: int | None = None, promote: bool = True) -> None:
         at_least("eta", eta, 2)
-        at_least("grace", grace, 1)
         self._eta = eta
-        self._grace = grace
+        self._grace = Grace(grace)
         self._promote = promote
         self._curves = Curves()
         self._ladder = Ladder(eta, promote)
@@ -29,9 +29,8 @@ class AshaPruner(Pruner):
     def report(self, progress: Progress) -> Decision:
         """Decide at each rung."""
         curve = self._curves.add(progress)
-        return self._ladder.report(
-            progress, curve, grace_of(self._grace, curve, progress.max_epochs)
-        )
+        first = self._grace.after(curve, progress)
+        return GO_ON if first is None else self._ladder.report(progress, curve, first)
 
     def ended(self, job: str, score: float | None) -> None:
         """It needs no promotion any more."""
@@ -41,6 +40,6 @@ class AshaPruner(Pruner):
         """Where the rungs are."""
         what = "pauses" if self._promote else "stops"
         return (
-            f"AshaPruner: {what} all but the best 1/{self._eta} after {grace_said(self._grace)}, "
+            f"AshaPruner: {what} all but the best 1/{self._eta} after {self._grace}, "
             f"and at {self._eta} times as many each"
         )

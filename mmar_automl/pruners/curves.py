@@ -12,8 +12,8 @@ NEVER = -math.inf
 """The score of a training that has had no finite validation yet: worse than any."""
 
 VALIDATIONS = 4
-"""How often a job has validated before it is judged, unless a grace is asked for: in a training of
-few epochs the order at the first validations says little about the order at the end."""
+"""How often the first job validates before anybody is judged, unless a grace is asked for: in a
+training of few epochs the order at the first validations says little about the order at the end."""
 
 
 class Curve:
@@ -24,9 +24,9 @@ class Curve:
         self._best: list[float] = []
 
     @property
-    def first(self) -> int:
-        """The epoch of its first validation."""
-        return self._epochs[0]
+    def validations(self) -> int:
+        """How often it has validated."""
+        return len(self._epochs)
 
     @property
     def best(self) -> float:
@@ -47,6 +47,10 @@ class Curve:
         """The best score up to that epoch; `NEVER` before the first validation."""
         number = bisect.bisect_right(self._epochs, epoch)
         return self._best[number - 1] if number else NEVER
+
+    def on_reaching(self, epoch: int) -> float:
+        """The best score by its first validation at that epoch or later, which it has had."""
+        return self._best[bisect.bisect_left(self._epochs, epoch)]
 
 
 class Curves:
@@ -75,21 +79,31 @@ def said(score: float, progress: Progress) -> str:
     return "no score" if score == NEVER else f"{natural(score, progress.minimised):.4g}"
 
 
-def grace_of(grace: int | None, curve: Curve, max_epochs: int | None) -> int:
-    """The epochs that every job may have: as asked, else about a ninth of what it is to train, and
-    as many as its first validations need."""
-    if grace is not None:
-        return grace
-    return max(VALIDATIONS * curve.first, round((max_epochs or 0) / 9))
+class Grace:
+    """The epochs that every job may have before it is judged: one number for the whole search.
 
+    As asked; else fixed by the first job that comes to its fourth validation: the epoch of that
+    one, or about a ninth of what the job is to train, whichever is later. Jobs of different
+    lengths have to be compared at the same epochs, or each is alone, and the best, at its own.
+    Raises `ValueError` for one below 1.
+    """
 
-def grace_said(grace: int | None) -> str:
-    """The grace for a description."""
-    return (
-        f"{VALIDATIONS} validations and a ninth of the epochs"
-        if grace is None
-        else f"{grace} epochs"
-    )
+    def __init__(self, asked: int | None) -> None:
+        at_least("grace", asked, 1)
+        self._asked = asked
+        self._epochs = asked
+
+    def after(self, curve: Curve, progress: Progress) -> int | None:
+        """The epochs, given a job's latest validation; None as long as nobody is judged."""
+        if self._epochs is None and curve.validations >= VALIDATIONS:
+            self._epochs = max(progress.epoch, round((progress.max_epochs or 0) / 9))
+        return self._epochs
+
+    def __str__(self) -> str:
+        """For a description."""
+        if self._asked is not None:
+            return f"{self._asked} epochs"
+        return f"{VALIDATIONS} validations and a ninth of the epochs of the first job"
 
 
 def at_least(name: str, value: int | None, least: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmar_automl.api import Decision, Progress, Pruner
-from mmar_automl.pruners.curves import Curves, at_least, grace_of, grace_said
+from mmar_automl.api import GO_ON, Decision, Progress, Pruner
+from mmar_automl.pruners.curves import Curves, Grace, at_least
 from mmar_automl.pruners.ladder import Ladder
 
 
@@ -11,18 +11,17 @@ class HyperbandPruner(Pruner):
     """Hyperband (Li et al., JMLR 18, 2018), its brackets asynchronous as in AshaPruner.
 
     Each job belongs to one of `brackets`, whose first rungs stand at `grace`, `grace * eta`, …
-    epochs; it competes with the jobs of its own bracket only. Jobs are dealt out so that every
-    bracket trains about as many epochs. Raises `ValueError`.
+    epochs (`grace` as in AshaPruner); it competes with the jobs of its own bracket only. Jobs are
+    dealt out so that every bracket trains about as many epochs. Raises `ValueError`.
     """
 
     def __init__(
         self, eta: int = 3, grace: int | None = None, brackets: int = 2, promote: bool = True
     ) -> None:
         at_least("eta", eta, 2)
-        at_least("grace", grace, 1)
         at_least("brackets", brackets, 1)
         self._eta = eta
-        self._grace = grace
+        self._grace = Grace(grace)
         self._promote = promote
         self._curves = Curves()
         self._ladders = [Ladder(eta, promote) for _ in range(brackets)]
@@ -36,8 +35,10 @@ class HyperbandPruner(Pruner):
         """Decide at each rung of the job's bracket."""
         curve = self._curves.add(progress)
         bracket = self._bracket_of(progress.job)
-        first = grace_of(self._grace, curve, progress.max_epochs) * self._eta**bracket
-        return self._ladders[bracket].report(progress, curve, first)
+        first = self._grace.after(curve, progress)
+        if first is None:
+            return GO_ON
+        return self._ladders[bracket].report(progress, curve, first * self._eta**bracket)
 
     def ended(self, job: str, score: float | None) -> None:
         """It needs no promotion any more."""
@@ -58,6 +59,6 @@ class HyperbandPruner(Pruner):
         """The brackets."""
         what = "pauses" if self._promote else "stops"
         return (
-            f"HyperbandPruner: {len(self._ladders)} brackets from {grace_said(self._grace)} on, "
+            f"HyperbandPruner: {len(self._ladders)} brackets from {self._grace} on, "
             f"each {what} all but the best 1/{self._eta} at its rungs"
         )

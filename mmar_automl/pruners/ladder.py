@@ -29,7 +29,8 @@ class Ladder:
         """The decision on a job at the highest rung that it has just come to."""
         job, top = progress.job, 0
         for rung in self._ahead(progress, first):
-            self._rungs.setdefault(rung, {})[job] = curve.best
+            # Rungs that it came to before there were any count with what it had there.
+            self._rungs.setdefault(rung, {})[job] = curve.on_reaching(rung)
             self._climbed[job] = top = rung
         if not top:
             return GO_ON
@@ -41,15 +42,16 @@ class Ladder:
         if self._pause:
             self._waiting[job] = top
         verdict = Verdict.PAUSE if self._pause else Verdict.STOP
-        return Decision(verdict, self._why(curve, progress, top), promoted)
+        return Decision(verdict, self._why(progress, top), promoted)
 
-    def _why(self, curve: Curve, progress: Progress, top: int) -> str:
+    def _why(self, progress: Progress, top: int) -> str:
         best = self._best(top)
         if not best:
             return f"no score by epoch {top}"
+        own = self._rungs[top][progress.job]
         bar = min(self._rungs[top][name] for name in best)
         return (
-            f"{said(curve.best, progress)} is not among the best "
+            f"{said(own, progress)} is not among the best "
             f"{len(best)} of {len(self._rungs[top])} at epoch {top}, which have "
             f"{said(bar, progress)} or better"
         )

@@ -5,30 +5,30 @@ from __future__ import annotations
 import statistics
 
 from mmar_automl.api import GO_ON, Decision, Progress, Pruner, Verdict
-from mmar_automl.pruners.curves import Curves, at_least, grace_of, grace_said, said
+from mmar_automl.pruners.curves import Curves, Grace, at_least, said
 
 
 class MedianPruner(Pruner):
     """The median stopping rule of Golovin et al., Google Vizier, KDD 2017.
 
     A job is stopped at a validation if its best score so far is below the median of what the
-    others had at the same epoch. Never in its first `grace` epochs (by default a ninth of its
-    epochs, and four validations), and not before `jobs` others have come so far. Raises
-    `ValueError`.
+    others had at the same epoch. Never in its first `grace` epochs (by default until the first
+    job's fourth validation, and a ninth of its epochs, the same for all jobs), and not before
+    `jobs` others have come so far. Raises `ValueError`.
     """
 
     def __init__(self, jobs: int = 4, grace: int | None = None) -> None:
         at_least("jobs", jobs, 1)
-        at_least("grace", grace, 1)
         self._jobs = jobs
-        self._grace = grace
+        self._grace = Grace(grace)
         self._curves = Curves()
 
     def report(self, progress: Progress) -> Decision:
         """Stop below the median."""
         curve = self._curves.add(progress)
         own = curve.best
-        if progress.epoch < grace_of(self._grace, curve, progress.max_epochs):
+        grace = self._grace.after(curve, progress)
+        if grace is None or progress.epoch < grace:
             return GO_ON
         others = self._curves.others(progress.job, progress.epoch)
         if len(others) < self._jobs:
@@ -45,7 +45,4 @@ class MedianPruner(Pruner):
 
     def describe(self) -> str:
         """The grace and how many have to be compared with."""
-        return (
-            f"MedianPruner: stops below the median of {self._jobs} or more, "
-            f"after {grace_said(self._grace)}"
-        )
+        return f"MedianPruner: stops below the median of {self._jobs} or more, after {self._grace}"

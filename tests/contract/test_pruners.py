@@ -121,20 +121,72 @@ def test_nobody_is_judged_by_few_validations() -> None:
     """A training of 30 epochs that validates every second is first looked at in the eighth; a
     grace that is asked for stands."""
 
-    def cut(pruner: Pruner) -> list[int]:
-        found = []
-        for job, score in (("J1", 0.5), ("J2", 0.1)):
-            for epoch in range(2, 31, 2):
-                said = pruner.report(
-                    Progress(job=job, recommendation_id=1, epoch=epoch, score=score, max_epochs=30)
-                )
-                if said is not None and said.verdict is not Verdict.GO_ON:
-                    found.append(epoch)
-                    break
-        return found
+    every = range(2, 31, 2)
+    assert cuts(AshaPruner(), every, 30, 30) == {"J2": 8}
+    assert cuts(HyperbandPruner(brackets=1), every, 30, 30) == {"J2": 8}
+    assert cuts(MedianPruner(jobs=1), every, 30, 30) == {"J2": 8}
+    assert cuts(AshaPruner(grace=3), every, 30, 30) == {"J2": 4}
 
-    assert cut(AshaPruner()) == cut(HyperbandPruner(brackets=1)) == cut(MedianPruner(jobs=1)) == [8]
-    assert cut(AshaPruner(grace=3)) == [4]
+
+@pytest.mark.parametrize(
+    "make", [AshaPruner, lambda: HyperbandPruner(brackets=1), lambda: MedianPruner(jobs=1)]
+)
+def test_validations_are_counted_and_not_reckoned(make: Callable[[], Pruner]) -> None:
+    """A trainer that validates in epochs 1, 11, 21 is judged at its fourth validation."""
+    assert cuts(make(), range(1, 91, 10), 90, 90) == {"J2": 31}
+
+
+@pytest.mark.parametrize(
+    "make", [AshaPruner, lambda: HyperbandPruner(brackets=1), lambda: MedianPruner(jobs=1)]
+)
+def test_jobs_of_different_lengths_are_compared_at_the_same_epochs(
+    make: Callable[[], Pruner],
+) -> None:
+    """Where epochs are searched, too: otherwise each would be alone at its rung, and its best."""
+    lengths = (27, 90, 45, 72, 54, 4)
+    found = cuts(make(), range(1, 91), *lengths)
+    assert found == {"J2": 4, "J3": 4, "J4": 4, "J5": 4}
+    assert cuts(make(), range(1, 91), *lengths[::-1][1:]) == dict.fromkeys(
+        ("J2", "J3", "J4"), 6
+    ) | {"J5": 6}
+
+
+def test_a_rung_that_was_passed_before_it_was_there_counts_what_was_had_there() -> None:
+    """A job that validates seldom is past the first rung before another fixes where it is."""
+    pruner = AshaPruner(eta=2)
+
+    def report(job: str, epoch: int, score: float) -> Decision | None:
+        return pruner.report(
+            Progress(job=job, recommendation_id=1, epoch=epoch, score=score, max_epochs=12)
+        )
+
+    for epoch, score in ((5, 0.1), (6, 0.9)):
+        assert report("seldom", epoch, score) == Decision()
+    for epoch in (1, 2, 3, 4):
+        assert report("often", epoch, 0.5) == Decision()
+    late = report("seldom", 7, 0.9)
+    assert late is not None
+    assert late.verdict is Verdict.PAUSE
+    assert late.reason.startswith("0.1 is not among the best 1 of 2 at epoch 4")
+
+
+def cuts(pruner: Pruner, epochs: range, *lengths: int) -> dict[str, int]:
+    """Where jobs, each worse than the one before and trained one after another, are cut."""
+    found = {}
+    for number, length in enumerate(lengths, start=1):
+        job = f"J{number}"
+        for epoch in (epoch for epoch in epochs if epoch <= length):
+            said = pruner.report(
+                Progress(
+                    job=job, recommendation_id=number, epoch=epoch, score=1 / number,
+                    max_epochs=length,
+                )
+            )  # fmt: skip
+            if said is not None and said.verdict is not Verdict.GO_ON and epoch < length:
+                found[job] = epoch
+                break
+        pruner.ended(job, 1 / number)
+    return found
 
 
 @pytest.mark.parametrize("arguments", [{"eta": 1}, {"grace": 0}])
