@@ -13,7 +13,7 @@ from typing import Any
 
 from mmar_automl import __version__
 from mmar_automl.api import Controller, Pruner, Scheduler, Worker
-from mmar_automl.defs import Context, ContextKey, Job, JobState, RunState, SearchSpace
+from mmar_automl.defs import Context, ContextKey, Job, JobState, RunState, SearchSpace, finite
 from mmar_automl.engine.dialogue import Dialogue
 from mmar_automl.engine.events import (
     Event,
@@ -46,19 +46,20 @@ from mmar_automl.engine.state import EngineState
 @dataclass(frozen=True)
 class Training:
     """What a training would do: `scores` after each epoch, higher is better, and how long each
-    takes, in virtual seconds. No scores at all is a training without a usable one."""
+    takes, in virtual seconds. NaN, inf and None are epochs without a score, as of a training that
+    diverges; one that has no finite score at all ends without a usable one."""
 
-    scores: Sequence[float]
+    scores: Sequence[float | None]
     seconds: float = 1.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """How the search stood after an epoch of some job."""
+    """How the search stood after an epoch of some job. `best` is None before the first score."""
 
     time: float
     epochs: int
-    best: float
+    best: float | None
 
 
 @dataclass
@@ -79,7 +80,8 @@ class Simulated:
 
     def reached(self, score: float) -> Step | None:
         """When a job first reported this score."""
-        return next((step for step in self.steps if step.best >= score), None)
+        steps = ((step, step.best) for step in self.steps)
+        return next((step for step, best in steps if best is not None and best >= score), None)
 
 
 def simulate(
@@ -174,8 +176,9 @@ class _Search:
             self._ended(name, JobState.FINISHED_NO_SCORE, "")
             return
         self._done[name] = epoch
-        score = training.scores[epoch - 1]
-        best = score if self._found.best is None else max(score, self._found.best)
+        score, best = finite(training.scores[epoch - 1]), self._found.best
+        if score is not None and (best is None or score > best):
+            best = score
         self._found.epochs += 1
         self._found.steps.append(Step(self._now, self._found.epochs, best))
         whole = len(training.scores)
@@ -194,14 +197,16 @@ class _Search:
         heapq.heappush(self._ahead, (at, next(self._counter), name))
 
     def _ended(self, name: str, state: JobState, message: str) -> None:
-        scores = self._trainings[name].scores[: self._done[name]]
-        if state is JobState.INTERRUPTED:
-            scores = []
-        best = max(range(len(scores)), key=scores.__getitem__) if scores else None
+        scored: list[tuple[float, int]] = []
+        if state is not JobState.INTERRUPTED:
+            trained = map(finite, self._trainings[name].scores[: self._done[name]])
+            scored = [(score, n) for n, score in enumerate(trained, 1) if score is not None]
+        if state is JobState.FINISHED and not scored:
+            state = JobState.FINISHED_NO_SCORE
+        # The earliest of the best.
+        score, epoch = max(scored, key=lambda pair: pair[0], default=(None, None))
         event = JobEnded(
-            job=name, state=state, message=message, time=self._now,
-            score=None if best is None else float(scores[best]),
-            epoch=None if best is None else best + 1,
+            job=name, state=state, message=message, time=self._now, score=score, epoch=epoch
         )  # fmt: skip
         self._take(event)
         job = self._state.jobs[name]

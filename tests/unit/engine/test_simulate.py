@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,30 @@ def test_a_training_without_a_score_ends_without_one() -> None:
     found = simulate(GridController(), space(2), lambda _named: Training([]))
     assert {job.state for job in found.jobs} == {JobState.FINISHED_NO_SCORE}
     assert found.best is None
+
+
+def test_a_training_that_diverges_is_heard_as_the_engine_hears_it() -> None:
+    """NaN, inf and None are no scores: the best before them counts, and the best never falls."""
+    curves: list[list[float | None]] = [
+        [math.nan, 0.5, 0.3], [0.2, math.nan, math.inf], [0.1, None, 0.9], [math.nan, -math.inf],
+    ]  # fmt: skip
+    found = simulate(
+        GridController(), space(4), lambda named: Training(curves[named["x"]]),
+        workers=1, pruner=AshaPruner(grace=3),
+    )  # fmt: skip
+    assert found.complaints == []
+    assert [(job.state, job.score, job.epoch) for job in found.jobs] == [
+        (JobState.FINISHED, 0.5, 2),
+        (JobState.FINISHED, 0.2, 1),
+        (JobState.FINISHED, 0.9, 3),
+        (JobState.FINISHED_NO_SCORE, None, None),
+    ]
+    bests = [step.best for step in found.steps]
+    assert bests == [None] + [0.5] * 7 + [0.9] * 3
+    assert found.best == 0.9
+    reached = found.reached(0.5)
+    assert reached is not None
+    assert reached.epochs == 2
 
 
 def test_a_controller_may_stop_and_its_errors_are_its_own() -> None:
