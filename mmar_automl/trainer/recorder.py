@@ -61,7 +61,7 @@ class Recorder:
         self._facts = {"device": str(trainer.state.device), "threads": torch.get_num_threads()}
         trainer.add_event_handler(Events.EPOCH_STARTED, lambda _: self._losses.begin_epoch())
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._losses.add)
-        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._note_input)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._note_input)
         trainer.add_event_handler(Events.COMPLETED, lambda _: self._write_stats())
         if evaluator is not None:
             details.attach(evaluator)
@@ -124,7 +124,12 @@ class Recorder:
         self._write_stats()
 
     def _note_input(self, trainer: Any) -> None:
-        """The shape of one case as the network sees it: who serves the model has to know it."""
+        """The shape of one case as the network sees it: who serves the model has to know it.
+
+        Of the first iteration that is seen, whose number is not 1 where a training goes on.
+        """
+        if "input_shape" in self._facts:
+            return
         output = trainer.state.output
         batched = not isinstance(output, list)
         output = output if batched else output[0] if output else None

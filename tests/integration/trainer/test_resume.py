@@ -16,7 +16,7 @@ from mmar_automl.trainer.run import Request, train
 
 PROGRAM = [sys.executable, "-u", "-m", "mmar_automl", "train"]
 QUIET_CORES = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-TIMES = ("seconds", "peak_rss", "fault", "fault_class")
+TIMES = ("seconds", "time", "peak_rss", "fault", "fault_class")
 
 
 def told(root):
