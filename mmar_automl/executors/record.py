@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -80,8 +83,11 @@ def read_record(job: MmarLayout) -> dict[str, Any]:
 
 def could_not_start(error: OSError) -> JobFailed:
     """The failure of a job whose MMAR or process could not be made."""
-    full = error.errno == 28  # ENOSPC
+    # A folder that could not be copied gives one error for many files, without a number.
+    many = isinstance(error, shutil.Error) and isinstance(error.args[0], list)
+    reason = str(error.args[0][0][2]) if many else str(error)
+    full = error.errno == errno.ENOSPC or os.strerror(errno.ENOSPC) in reason
     return JobFailed(
-        f"could not be started: {error}",
+        f"could not be started: {reason}",
         failure=FailureClass.DISK_FULL if full else FailureClass.NOT_STARTED,
     )
