@@ -80,7 +80,12 @@ def main() -> None:
     if "--version" in words[:1]:
         words = ["--version", "run"]
     try:
-        app(args=[word for word in words if word != "--debug"], standalone_mode=True)
+        app(
+            args=[word for word in words if word != "--debug"],
+            # What the user can type, also where `python -m medl.apps.train` stands for it.
+            prog_name="mmar-automl",
+            standalone_mode=True,
+        )
     except MmarAutomlError as error:
         if debug and not isinstance(error, Stopped):
             raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import shlex
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +61,8 @@ def init(
     from mmar_automl.app.create import create
 
     made = create(root, force=force, data_list=data_list, data_root=data_root)
+    # It is there, whole: a Ctrl-C while Python winds up must not end in a status that denies it.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     if made.kept:
         names = ", ".join(map(str, made.kept[:_SHOWN])) + (", …" if len(made.kept) > _SHOWN else "")
         one = len(made.kept) == 1

@@ -190,3 +190,13 @@ def test_a_handler_that_makes_its_experiment_in_startup(old_mmar: OldMmar, tmp_p
     assert not list((root / "automl/run_b").glob("W*"))
     journal = (root / "automl/run_b/journal.jsonl").read_text().splitlines()
     assert json.loads(journal[-1])["state"] == "failed"
+
+
+def test_the_help_of_an_old_name_names_a_command_that_can_be_typed(tmp_path: Path) -> None:
+    """Not a module that there is none of."""
+    done = subprocess.run(
+        [MMAR_AUTOML[0], "-m", "medl.apps.train", "--help"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Usage: mmar-automl train " in done.stdout
