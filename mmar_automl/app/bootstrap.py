@@ -16,7 +16,8 @@ from typing import Any
 
 from mmar_automl.api import Controller, Handler, Pruner, Worker
 from mmar_automl.app.changes import keep_configs, refuse_changes
-from mmar_automl.app.check import Checked, Component
+from mmar_automl.app.check import Checked
+from mmar_automl.app.configured import Component
 from mmar_automl.defs import Context, ContextKey
 from mmar_automl.engine.events import Event
 from mmar_automl.engine.journal import Journal, TornJournal, read_journal, repair

@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
-from mmar_automl.api import Controller, Executor, Handler, Pruner
-from mmar_automl.app.builtins import BUILTINS, resolve
 from mmar_automl.app.components import check_components
+from mmar_automl.app.configured import Component, read_components
 from mmar_automl.app.own_python import check_own_python
 from mmar_automl.app.precedence import check_overridden, check_validation_interval
-from mmar_automl.byoc import CannotLoad, load_class
+from mmar_automl.app.trial import check_first_rung, check_refused
 from mmar_automl.defs import SearchSpace
-from mmar_automl.errors import ConfigProblems, JsonPath, Problem
+from mmar_automl.errors import ConfigProblems, Problem
+from mmar_automl.executors.base_mmar import BaseMMARExecutor
 from mmar_automl.executors.mmar import MMARExecutor
-from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.mmar.load import Mmar, read
 from mmar_automl.mmar.scripts import trains_with_ours
 from mmar_automl.mmar.source import JsonSource
 from mmar_automl.mmar.validate import check_files
-from mmar_automl.search.findings import Findings, nearest
+from mmar_automl.search.findings import Findings
 from mmar_automl.search.parse import read_space
-
-BASES: dict[str, type[Any] | None] = {
-    "controller": Controller,
-    "executor": Executor,
-    "handlers": Handler,
-    "pruner": Pruner,
-    "scheduler": None,
-}
-DEFAULT_NAMES = {
-    "controller": "AutoController",
-    "executor": "MMARExecutor",
-    "scheduler": "FifoScheduler",
-}
-
-
-@dataclass(frozen=True)
-class Component:
-    """A component of config_automl.json that can be built: its class and its arguments."""
-
-    kind: str
-    name: str
-    cls: type[Any]
-    args: Mapping[str, Any]
-    path: JsonPath
 
 
 @dataclass(frozen=True)
@@ -92,11 +65,15 @@ def check(
         components, unfit = read_components(mmar)
     scripts = not _executes_otherwise(components)
     problems += check_files(mmar, data=data, scripts=scripts)
-    space = SearchSpace(())
+    space, right = SearchSpace(()), False
     if mmar.train_config.readable:
         space, found = check_search(mmar)
         problems += found
+        right = not any(problem.severity == "error" for problem in found)
     problems += unfit
+    problems += check_refused(mmar, components, space if right and _is_known(components) else None)
+    if right and scripts and trains_with_ours(mmar.layout):
+        problems += check_first_rung(mmar, components, space)
     if scripts:
         problems += check_components(mmar, problems)
     problems += check_own_python(mmar)
@@ -108,6 +85,16 @@ def _executes_otherwise(components: Iterable[Component]) -> bool:
     return any(
         component.kind == "executor" and not issubclass(component.cls, MMARExecutor)
         for component in components
+    )
+
+
+def _is_known(components: Iterable[Component]) -> bool:
+    """Whether the space of the search is the one of the config, and no executor's own."""
+    usual = BaseMMARExecutor.determine_search_space
+    return all(
+        getattr(component.cls, "determine_search_space", None) is usual
+        for component in components
+        if component.kind == "executor"
     )
 
 
@@ -152,231 +139,3 @@ def locate(source: JsonSource, problems: Iterable[Problem]) -> list[Problem]:
         dataclasses.replace(problem, file=str(source.file), line=source.line(problem.path))
         for problem in problems
     ]
-
-
-def read_components(mmar: Mmar) -> tuple[list[Component], list[Problem]]:
-    """The enabled components of config_automl.json, defaults filled in, and what is wrong."""
-    config = mmar.automl_config.data
-    known = {"trainconf": mmar.train_config.file.name, **mmar.variables}
-    components: list[Component] = []
-    problems: list[Problem] = []
-    for kind in BASES:
-        bodies = config.get(kind)
-        listed = bodies if isinstance(bodies, list) else [bodies] if bodies else []
-        for index, body in enumerate(listed):
-            path: JsonPath = (kind, index) if isinstance(bodies, list) else (kind,)
-            if isinstance(body, Mapping):
-                _read_component(mmar, kind, body, path, known, components, problems)
-        if kind in DEFAULT_NAMES and not listed:
-            name = DEFAULT_NAMES[kind]
-            components.append(Component(kind, name, resolve(kind, name), {}, (kind,)))
-        elif kind in DEFAULT_NAMES and isinstance(bodies, Mapping):
-            disabled = substitute_or_none(bodies.get("disabled"), known)
-            if disabled is True:
-                problems.append(
-                    Problem(
-                        severity="error",
-                        file=str(mmar.automl_config.file),
-                        line=mmar.automl_config.line((kind, "disabled")),
-                        path=(kind, "disabled"),
-                        value=bodies.get("disabled"),
-                        message=f"a search needs a {kind}, and this one is disabled",
-                        hint=f"delete it for {DEFAULT_NAMES[kind]}, or enable it",
-                    )
-                )
-    return components, problems
-
-
-def substitute_or_none(value: Any, known: Mapping[str, Any]) -> Any:
-    """The value with its variables, or None where one is unknown."""
-    try:
-        return substitute(value, known)
-    except UnknownVariable:
-        return None
-
-
-def _read_component(
-    mmar: Mmar,
-    kind: str,
-    raw: Mapping[str, Any],
-    path: JsonPath,
-    known: Mapping[str, Any],
-    components: list[Component],
-    problems: list[Problem],
-) -> None:
-    source = mmar.automl_config
-
-    def wrong(place: JsonPath, value: Any, message: str, hint: str = "") -> None:
-        problems.append(
-            Problem(
-                severity="error",
-                file=str(source.file),
-                line=source.line(place),
-                path=place,
-                value=value,
-                message=message,
-                hint=hint,
-            )
-        )
-
-    try:
-        body = substitute(dict(raw), known)
-    except UnknownVariable as error:
-        wrong(path, f"{{{error.name}}}", str(error), f"give it with --set {error.name}=…")
-        return
-    args = body.get("args", {})
-    if body.get("disabled") is True or not isinstance(args, Mapping):
-        return
-    name, dotted = body.get("name"), body.get("path")
-    cls: type[Any]
-    if isinstance(dotted, str):
-        try:
-            cls = load_class(dotted, (*mmar.layout.custom, mmar.layout.root))
-        except CannotLoad as error:
-            wrong((*path, "path"), dotted, str(error), error.hint)
-            return
-    elif isinstance(name, str) and name in BUILTINS[kind]:
-        cls = resolve(kind, name)
-    elif isinstance(name, str):
-        elsewhere = [other for other in BUILTINS if name in BUILTINS[other]]
-        word = kind.removesuffix("s")
-        hint = f"{name} is no {word}: it goes under {elsewhere[0]!r}" if elsewhere else ""
-        wrong(
-            (*path, "name"),
-            name,
-            f"no {word} is called {name!r}",
-            hint or nearest(name, BUILTINS[kind]) or f"there are {', '.join(BUILTINS[kind])}",
-        )
-        return
-    else:
-        return
-    if kind == "scheduler" and not callable(getattr(cls, "pick", None)):
-        wrong(path, cls.__name__, f"{cls.__name__} has no method pick(queue, idle)")
-        return
-    base = BASES[kind]
-    if base is not None and not issubclass(cls, base):
-        fits = [other for other, kin in BASES.items() if kin is not None and issubclass(cls, kin)]
-        wrong(
-            path,
-            cls.__name__,
-            f"{cls.__name__} is no subclass of {base.__name__}",
-            f"it goes under {fits[0]!r}"
-            if fits
-            else f"derive it from mmar_automl.api.{base.__name__}, which is Clara's class, too",
-        )
-        return
-    if inspect.isabstract(cls):
-        lacks = [_heading(cls, method) for method in sorted(cls.__abstractmethods__)]
-        wrong(
-            path,
-            cls.__name__,
-            f"{cls.__name__} lacks {' and '.join(lacks)}",
-            f"the class stands at {_where(cls)}",
-        )
-    complaint = _arguments(cls, args)
-    if complaint:
-        close = [nearest(arg, _names(cls)) for arg in args if arg not in _names(cls)]
-        wrong(
-            (*path, "args"),
-            dict(args),
-            f"{cls.__name__}: {complaint}",
-            " ".join(filter(None, close)),
-        )
-    if complaint or inspect.isabstract(cls):
-        return
-    components.append(Component(kind, str(name or dotted), cls, dict(args), path))
-
-
-def _heading(cls: type[Any], method: str) -> str:
-    """`abort(self, ctx)`: what is to be written, as the base class has it."""
-    signature = inspect.signature(getattr(cls, method))
-    bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
-    return f"{method}{inspect.Signature(bare)}"
-
-
-def _where(cls: type[Any]) -> str:
-    """The file and line of a class."""
-    try:
-        return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
-    except (OSError, TypeError):
-        return cls.__module__
-
-
-def _names(cls: type[Any]) -> list[str]:
-    """The arguments that a config may give: of a class of ours, a keyword-only one is the
-    application's to fill."""
-    return [
-        parameter.name
-        for parameter in inspect.signature(cls).parameters.values()
-        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-        or (parameter.kind is inspect.Parameter.KEYWORD_ONLY and not _is_ours(cls))
-    ]
-
-
-def _is_ours(cls: type[Any]) -> bool:
-    return cls.__module__.startswith("mmar_automl.")
-
-
-def _arguments(cls: type[Any], args: Mapping[str, Any]) -> str:
-    """What is wrong with the arguments of a class, or nothing."""
-    try:
-        signature = inspect.signature(cls)
-    except ValueError:
-        # Classes written in C may hide what they take; building them will tell.
-        return ""
-    own = _is_ours(cls)
-    reserved = [name for name in args if own and name not in _names(cls)]
-    try:
-        signature.bind(**args)
-        if reserved and reserved[0] in signature.parameters:
-            raise TypeError(f"got an unexpected keyword argument {reserved[0]!r}")
-    except TypeError as error:
-        takes = [
-            parameter.replace(annotation=inspect.Parameter.empty)
-            for parameter in signature.parameters.values()
-            if not own or parameter.kind is not inspect.Parameter.KEYWORD_ONLY
-        ]
-        return f"{error}; it takes {inspect.Signature(takes)}"
-    return _types(cls, args) if own else ""
-
-
-def _types(cls: type[Any], args: Mapping[str, Any]) -> str:
-    """The first argument of a class of ours that is not of the type that it is declared with."""
-    hints = get_type_hints(cls.__init__)
-    for name, value in args.items():
-        allowed = _alternatives(hints.get(name, object))
-        if not any(_fits(value, kind) for kind in allowed):
-            words = " or ".join(_word(kind) for kind in allowed)
-            return f"{name} must be {words}, got {value!r}"
-    return ""
-
-
-def _alternatives(hint: Any) -> list[Any]:
-    """The types that a declaration allows, and the values of a `Literal`, each as a `Literal`."""
-    if get_origin(hint) is Literal:
-        return [Literal[value] for value in get_args(hint)]
-    if get_origin(hint) in (Union, UnionType):
-        return [kind for part in get_args(hint) for kind in _alternatives(part)]
-    return [hint]
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        (only,) = get_args(kind)
-        return type(value) is type(only) and bool(value == only)
-    plain = get_origin(kind) or kind
-    if plain in (object, Any) or (plain is float and type(value) is int):
-        return True
-    # An int is no bool here, and a text no sequence.
-    exact = plain in (bool, int, float, str, type(None))
-    if exact:
-        return type(value) is plain
-    return isinstance(value, plain) and not isinstance(value, str)
-
-
-def _word(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return repr(get_args(kind)[0])
-    plain = get_origin(kind) or kind
-    names = {type(None): "null", Sequence: "list", Mapping: "object"}
-    return str(names.get(plain, getattr(plain, "__name__", plain)))

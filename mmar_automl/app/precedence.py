@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mmar_automl.defs import Choices, SearchSpace
@@ -11,6 +11,8 @@ from mmar_automl.mmar.environment import UnknownVariable, substitute
 from mmar_automl.mmar.load import Mmar
 from mmar_automl.mmar.scripts import set_in_round_script
 
+Choose = Callable[[Iterable[int]], int]
+"""`min` or `max`."""
 _INTERVALS = ("num_interval_per_valid", "num_training_epoch_per_valid")
 """Clara 4's name and Clara 3's."""
 
@@ -35,17 +37,8 @@ def check_overridden(mmar: Mmar, space: SearchSpace) -> list[Problem]:
 
 def check_validation_interval(mmar: Mmar, space: SearchSpace) -> list[Problem]:
     """Fewer epochs than the interval between validations: no score would ever come."""
-    config = mmar.train_config.data
-    name = next((name for name in _INTERVALS if name in mmar.variables), _INTERVALS[0])
     epochs, epochs_path = _extreme(mmar, space, "epochs", min)
-    interval, path = _extreme(mmar, space, name, max)
-    written = _handler_interval(config)
-    if written is not None:
-        value, place = written
-        if value is None:
-            return []
-        if value != f"{{{name}}}":
-            interval, path = _number(_resolved(mmar, value)), place
+    interval, path = _interval(mmar, space, max)
     if epochs is None or interval is None or interval <= epochs:
         return []
     # The search entry is the place to mend, where there is one.
@@ -62,7 +55,31 @@ def check_validation_interval(mmar: Mmar, space: SearchSpace) -> list[Problem]:
     ]
 
 
-def _extreme(mmar: Mmar, space: SearchSpace, name: str, choose: Any) -> tuple[int | None, JsonPath]:
+def epochs_of(mmar: Mmar, space: SearchSpace, choose: Choose) -> int | None:
+    """The epochs of a training; `choose` says which where they are searched, `min` or `max`.
+
+    None where the config has no plain number.
+    """
+    return _extreme(mmar, space, "epochs", choose)[0]
+
+
+def interval_of(mmar: Mmar, space: SearchSpace, choose: Choose) -> int | None:
+    """The epochs from one validation to the next; as `epochs_of`."""
+    return _interval(mmar, space, choose)[0]
+
+
+def _interval(mmar: Mmar, space: SearchSpace, choose: Choose) -> tuple[int | None, JsonPath]:
+    name = next((name for name in _INTERVALS if name in mmar.variables), _INTERVALS[0])
+    written = _handler_interval(mmar.train_config.data)
+    if written is None or written[0] == f"{{{name}}}":
+        return _extreme(mmar, space, name, choose)
+    value, place = written
+    return _number(_resolved(mmar, value)), place
+
+
+def _extreme(
+    mmar: Mmar, space: SearchSpace, name: str, choose: Choose
+) -> tuple[int | None, JsonPath]:
     """The smallest or largest value that a first-level number can have, and where it is from."""
     for parameter in space:
         names = [arg.name for arg in parameter.args]

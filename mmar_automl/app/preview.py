@@ -9,8 +9,12 @@ from typing import Any
 
 from mmar_automl.api import Controller, Pruner
 from mmar_automl.app.builtins import resolve
-from mmar_automl.app.check import DEFAULT_NAMES, Component, read_components, read_search
+from mmar_automl.app.check import read_search
+from mmar_automl.app.configured import DEFAULT_NAMES, Component, read_components
+from mmar_automl.app.gpus import visible_gpus
 from mmar_automl.defs import Context, ContextKey, Recommendation, SearchSpace
+from mmar_automl.engine.dialogue import Dialogue
+from mmar_automl.engine.workers import parse_workers
 from mmar_automl.errors import BadInput, ConfigProblems, Problem
 from mmar_automl.mmar.load import Mmar, read
 from mmar_automl.search.apply import apply
@@ -38,7 +42,8 @@ class Preview:
     notice: str
     proposals: tuple[Proposal, ...]
     proposed: int
-    """How many configurations the controller proposes before it waits for the first outcome."""
+    """How many configurations the controller proposes before it waits for the first outcome, with
+    as many workers as a run on this machine has that is asked for none."""
     problems: tuple[Problem, ...]
     """Warnings about the search sections, and what kept another file from being read."""
 
@@ -52,8 +57,9 @@ def preview(
 ) -> Preview:
     """Look ahead into a search of the MMAR at `root`, with the first `number` proposals.
 
-    Only the search sections need to be right. Raises `BadInput` where there is no MMAR or the
-    controller fails, `ConfigProblems` where a config cannot be read or its space is wrong.
+    The controller is asked, and its answer judged, as by the engine of a run. Only the search
+    sections need to be right. Raises `BadInput` where there is no MMAR or the controller fails,
+    `ConfigProblems` where a config cannot be read or its space is wrong.
     """
     mmar, unreadable = read(root, overrides, automl_config=automl_config)
     if not mmar.train_config.readable:
@@ -67,13 +73,18 @@ def preview(
     try:
         controller: Controller = component.cls(**component.args)
         context = Context()
+        workers, _ = parse_workers(None, len(visible_gpus()))
         context.set_prop(ContextKey.MMAR, mmar)
         context.set_prop(ContextKey.SEARCH_SPACE, space)
-        controller.set_search_space(space, context)
-        recommendations = list(controller.initial_recommendation(context))
+        context.set_prop(ContextKey.WORKERS, workers)
+        context.set_prop(ContextKey.NUM_WORKERS, len(workers))
+        dialogue = Dialogue(controller)
+        dialogue.begin(space, context)
+        made = [dialogue.proposal(recommended) for recommended in dialogue.initial(context)]
+        recommendations = [dialogue.recommendations[proposal.id] for proposal in made]
         proposals = tuple(_propose(mmar, recommendations[:number]))
         controller.shutdown(context)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(
             f"{component.name} cannot propose anything: {type(error).__name__}: {error}",
             f"see controller in {mmar.automl_config.file}",

@@ -39,10 +39,10 @@ class RandomController(Controller):
         max_jobs: int | None = None,
         initial_points: InitialPoints = "none",
     ) -> None:
-        asked = max_rounds if max_jobs is None else max_jobs
+        name, asked = ("max_rounds", max_rounds) if max_jobs is None else ("max_jobs", max_jobs)
         self._jobs = MAX_JOBS if asked is None else asked
         if self._jobs < 1:
-            raise ValueError(f"max_rounds is at least 1, got {self._jobs}")
+            raise ValueError(f"{name} is at least 1, got {self._jobs}")
         self._seed = seed
         self._initial_points = initial_points
         self._first: list[dict[str, Value]] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmar_automl.api import Controller
@@ -43,11 +43,11 @@ class Dialogue:
 
     def initial(self, ctx: Context) -> list[Recommendation]:
         """The controller's first recommendations."""
-        return list(self._controller.initial_recommendation(ctx) or ())
+        return self._listed(self._controller.initial_recommendation(ctx))
 
     def tell(self, job: Job, ctx: Context) -> list[Recommendation]:
         """What the controller proposes, told what came of a job."""
-        return list(self._controller.refine_recommendation(self.outcome(job), ctx) or ())
+        return self._listed(self._controller.refine_recommendation(self.outcome(job), ctx))
 
     def update(self, job: Job, ctx: Context) -> None:
         """Tell the controller what became of a job that it knows as paused."""
@@ -144,12 +144,12 @@ class Dialogue:
         name = type(self._controller).__name__
         if not isinstance(recommendation, Recommendation):
             raise TypeError(f"{name} returned {recommendation!r}, which is no Recommendation")
-        own = number = operator.index(recommendation.id)
+        own = number = _whole(recommendation.id, name)
         if number in self.recommendations:
             if not self._resumed:
                 raise ValueError(f"{name} used the recommendation id {number!r} twice")
             number = max(self.recommendations) + 1
-        values = {key: _plain(value) for key, value in recommendation.result.values.items()}
+        values = {key: _plain(value) for key, value in _values(recommendation, name).items()}
         for key, value in values.items():
             if key not in self._space:
                 raise ValueError(f"{name} proposed a value for {key!r}, which is no parameter")
@@ -158,6 +158,13 @@ class Dialogue:
         return Proposal(
             id=number, values=values, parameters=SearchResult(self._space, values).named()
         )
+
+    def _listed(self, made: Any) -> list[Recommendation]:
+        """An answer of the controller; raises if it is no list of anything."""
+        if made is not None and (isinstance(made, (str, bytes)) or not isinstance(made, Iterable)):
+            name = type(self._controller).__name__
+            raise TypeError(f"{name} returned {made!r}, which is no list of recommendations")
+        return list(made or ())
 
     def _stand_in(self, event: RecommendationsMade) -> None:
         """Proposals of the journal that the controller did not make again."""
@@ -168,6 +175,26 @@ class Dialogue:
 
     def _mark(self, values: Any) -> tuple[tuple[str, Value], ...]:
         return tuple(self._space.effective(values).items())
+
+
+def _whole(number: Any, name: str) -> int:
+    try:
+        return operator.index(number)
+    except TypeError as error:
+        said = f"{name} used the recommendation id {number!r}, which is no whole number"
+        raise TypeError(said) from error
+
+
+def _values(recommendation: Recommendation, name: str) -> Mapping[str, Any]:
+    """What a recommendation proposes; raises for anything but a result with values by parameter."""
+    said = f"{name} returned the recommendation {recommendation.id}, whose"
+    result: Any = recommendation.result
+    if not isinstance(result, SearchResult):
+        raise TypeError(f"{said} result is {result!r}, which is no SearchResult")
+    values: Any = result.values
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{said} values are {values!r}, which are none by parameter")
+    return values
 
 
 def _plain(value: Any) -> Any:

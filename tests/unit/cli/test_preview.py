@@ -203,6 +203,73 @@ def test_own_controller(run: Run, make: Make) -> None:
     assert "preview_controllers.Broken cannot propose anything: ZeroDivisionError" in done.err
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("[made({'nobody': 1})]", "Mine proposed a value for 'nobody', which is no parameter"),
+        ("[made({KEY: 7})]", "there is no choice 7 of 2"),
+        ("[made({KEY: 0}), made({KEY: 1})]", "Mine used the recommendation id 1 twice"),
+        ("[made(None)]", "Mine returned the recommendation 1, whose values are None, which are"),
+        ("[Recommendation(1, {KEY: 1})]", "whose result is {'net.enum$0:x': 1}, which is no"),
+        ("[Recommendation('a', SearchResult(self.space, {}))]", "the recommendation id 'a', which"),
+        ("'all of it'", "Mine returned 'all of it', which is no list of recommendations"),
+        ("[3]", "Mine returned 3, which is no Recommendation"),
+        ("7", "Mine returned 7, which is no list of recommendations"),
+    ],
+)
+def test_what_a_run_would_refuse_is_refused(
+    run: Run, make: Make, answer: str, told: str, request: pytest.FixtureRequest
+) -> None:
+    """In the engine's words, and with nothing shown as if it could be run."""
+    done = run("preview", make(ONE, files=own_controller(answer, request)))
+    assert done.code == 2
+    assert "Mine cannot propose anything: " in done.err
+    assert told in " ".join(done.err.split())
+    assert done.out == ""
+
+
+def test_no_recommendations_are_none(run: Run, make: Make, request: pytest.FixtureRequest) -> None:
+    """None is an empty list, as it is for a run."""
+    done = run("preview", make(ONE, files=own_controller("None", request)), "--json")
+    assert done.code == 0
+    assert done.json["recommendations"] == []
+
+
+def test_as_many_workers_as_a_run_would_have(
+    run: Run, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each GPU that is visible: so many are proposed before the first result."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6")
+    root = make(CONFIG, files={})
+    assert "and 6 more before the first result is in" in run("preview", root, "-n", "1").out
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "and 3 more before the first result is in" in run("preview", root, "-n", "1").out
+
+
+ONE = {"x": 1, "search": [enum(["x"], [[1], [2]])]}
+
+
+def own_controller(answer: str, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Files of an MMAR with a controller that answers so at first."""
+    # Modules are kept by name, so that each test needs one of its own.
+    name = "preview_" + "".join(c if c.isalnum() else "_" for c in request.node.name)
+    code = (
+        "from mmar_automl.api import Controller\n"
+        "from mmar_automl.defs import Recommendation, SearchResult\n"
+        "KEY = 'net.enum$0:x'\n"
+        "class Mine(Controller):\n"
+        "    def set_search_space(self, space, ctx): self.space = space\n"
+        "    def initial_recommendation(self, ctx):\n"
+        "        def made(values): return Recommendation(1, SearchResult(self.space, values))\n"
+        f"        return {answer}\n"
+        "    def refine_recommendation(self, outcome, ctx): return []\n"
+    )
+    return {
+        "config/config_automl.json": {"controller": {"path": f"{name}.Mine"}},
+        f"custom/{name}.py": code,
+    }
+
+
 def test_broken_search_is_refused(run: Run, copy_mmar: Callable[[str], Path]) -> None:
     """A space that is wrong is not shown; the problems are."""
     done = run("preview", copy_mmar("choice_ragged"))

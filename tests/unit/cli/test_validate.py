@@ -112,6 +112,133 @@ def test_everything_at_once(run: Callable[..., Any], make: Callable[..., Path]) 
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "args", "path", "message"),
+    [
+        ("controller", "RandomController", {"max_jobs": 0}, "max_jobs",
+         "max_jobs is at least 1, got 0"),
+        ("controller", "RandomController", {"max_rounds": 0}, "max_rounds",
+         "max_rounds is at least 1, got 0"),
+        ("controller", "AutoController", {"max_jobs": 0}, "max_jobs",
+         "max_jobs is at least 1, got 0"),
+        ("controller", "BayesianController", {"initial_design": 0}, "initial_design",
+         "initial_design is at least 1, got 0"),
+        ("controller", "ReinforcementController", {"enum": "joint"}, "enum",
+         'enum: joint needs mode: critic; classic is "product"'),
+        ("controller", "GridController", {"num": 2, "initial_points": [{"epohcs": 3}]},
+         "initial_points",
+         "initial_points: point 1: 'epohcs' is no parameter, did you mean 'epochs'?"),
+        ("controller", "TPEController", {"initial_points": [{"epochs": 7}]}, "initial_points",
+         "initial_points: point 1: epochs = 7 is none of 2 choices: 3, 5"),
+        ("pruner", "AshaPruner", {"eta": 1}, "eta", "eta is at least 2, got 1"),
+        ("handlers", "MMARHandler", {"num_mmars_to_keep": 0}, "num_mmars_to_keep",
+         "num_mmars_to_keep is at least 1, got 0"),
+    ],
+)  # fmt: skip
+def test_what_a_component_refuses_is_no_surprise_for_a_run(
+    kind: str,
+    name: str,
+    args: dict[str, Any],
+    path: str,
+    message: str,
+    run: Callable[..., Any],
+    make: Callable[..., Path],
+) -> None:
+    """Values are checked by the component itself, at the argument that it blames."""
+    body = {"name": name, "args": args}
+    automl = {kind: [body] if kind == "handlers" else body}
+    root = make(SEARCHED_EPOCHS, files={"config/config_automl.json": automl})
+    done = run("validate", root, "--json")
+    assert done.code == 2
+    (problem,) = done.json["problems"]
+    place = "handlers[0]" if kind == "handlers" else kind
+    assert problem["path"] == f"{place}.args.{path}"
+    assert problem["line"]
+    assert problem["message"] == f"{name}: {message}"
+    ran = run("run", root)
+    assert ran.code == 2
+    assert not (root / "automl").exists()
+
+
+def test_points_are_left_alone_where_the_space_is_wrong(
+    run: Callable[..., Any], make: Callable[..., Path]
+) -> None:
+    """The space has to be mended first; its own problem is told once."""
+    body = {"name": "GridController", "args": {"initial_points": [{"depth": 3}]}}
+    entry = {"domain": "net", "type": "enum", "args": ["epochs"], "targets": "x"}
+    root = make(
+        {"epochs": 3, "search": [entry]}, files={"config/config_automl.json": {"controller": body}}
+    )
+    done = run("validate", root, "--json")
+    assert done.code == 2
+    assert {Path(p["file"]).name for p in done.json["problems"]} == {"config_train.json"}
+
+
+def test_a_users_own_class_is_not_built(
+    run: Callable[..., Any], make: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What it does when it is built is its own business, and for a run."""
+    code = (
+        "from pathlib import Path\n"
+        "from mmar_automl.controllers.random import RandomController\n"
+        "class Mine(RandomController):\n"
+        "    def __init__(self, note):\n"
+        "        Path(note).write_text('built')\n"
+        "        super().__init__(max_jobs=0)\n"
+    )
+    note = tmp_path / "note"
+    body = {"path": "validate_not_built.Mine", "args": {"note": str(note)}}
+    files = {
+        "config/config_automl.json": {"controller": body},
+        "custom/validate_not_built.py": code,
+    }
+    assert run("validate", make(SEARCHED_EPOCHS, files=files)).code == 0
+    assert not note.exists()
+
+
+SEARCHED_EPOCHS = {
+    "epochs": 3,
+    "search": [{"domain": "net", "type": "enum", "args": ["epochs"], "targets": [[3], [5]]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("pruner", "args", "numbers", "told"),
+    [
+        ("AshaPruner", {"grace": 500}, {}, "with its grace of 500 it judges from epoch 500 on"),
+        ("MedianPruner", {"grace": 29}, {}, "with its grace of 29 it judges from epoch 30 on"),
+        ("AshaPruner", {}, {"num_interval_per_valid": 8}, "the 4th validation it judges from"),
+        ("HyperbandPruner", {}, {"epochs": 8}, "from epoch 8 on, and a training has 8 epochs"),
+        ("AshaPruner", {"grace": 28}, {}, ""),
+        ("AshaPruner", {}, {"num_interval_per_valid": 7}, ""),
+        ("AshaPruner", {}, {"num_interval_per_valid": "auto"}, ""),
+    ],
+)  # fmt: skip
+def test_a_pruner_that_can_cut_nothing(
+    pruner: str,
+    args: dict[str, Any],
+    numbers: dict[str, Any],
+    told: str,
+    run: Callable[..., Any],
+    make: Callable[..., Path],
+) -> None:
+    """Is told of as a warning: a rung that no training comes to before its end is none."""
+    entry = {"domain": "lr", "type": "float", "args": ["learning_rate"], "targets": [0.1, 0.2]}
+    config = {"epochs": 30, "num_interval_per_valid": 2, "learning_rate": 0.1, "search": [entry]}
+    files = {
+        "config/config_automl.json": {"pruner": {"name": pruner, "args": args}},
+        "commands/automl_train_round.sh": "#!/bin/bash\nmmar-automl train -m $MMAR_ROOT\n",
+    }
+    root = make(config | numbers, files=files)
+    problems = run("validate", root, "--json").json["problems"]
+    found = [p for p in problems if "cuts nothing" in p["message"]]
+    assert [p["severity"] for p in found] == ["warning"] * bool(told)
+    for problem in found:
+        assert told in problem["message"]
+        assert problem["path"] == ("pruner.args.grace" if args else "pruner")
+        assert Path(problem["file"]).name == "config_automl.json"
+
+
 def test_any_training_program(run: Callable[..., Any], make: Callable[..., Path]) -> None:
     """An MMAR without train and validate, searched at first level, is a whole search."""
     entry = {"domain": "net", "type": "enum", "args": ["depth"], "targets": [[3], [5]]}
