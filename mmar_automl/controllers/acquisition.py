@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import erfcx, log_ndtr
 
@@ -30,10 +32,21 @@ def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Arra
     return found + np.log(deviation)
 
 
+def worth_measuring(deviation: Array, noise: float) -> Array:
+    """The logarithm of the share of a measurement that is news, at rows of given deviation.
+
+    Where the process is surer of the noise-free score than one noisy measurement is, a further
+    one says little (augmented expected improvement, Huang et al., J. Global Optimization 34,
+    2006). Without this factor a search whose best scores differ by less than their noise
+    measures the same spot until its budget is spent. `noise` is a variance.
+    """
+    return np.log1p(-np.sqrt(noise / (deviation**2 + noise)))
+
+
 def most_promising(
     model: Surrogate, encoding: Encoding, source: np.random.Generator, number: int = 32
 ) -> Array:
-    """Rows of shape (number, d) in falling order of expected improvement.
+    """Rows of shape (number, d) in falling order of augmented expected improvement.
 
     The improvement is over the highest posterior mean of what was tried, since the scores are
     noisy. The search is a sample of the whole space, then rounds of smaller and smaller steps
@@ -41,15 +54,21 @@ def most_promising(
     """
     tried = model.posterior(model.rows)[0]
     best = float(tried.max())
+    noise = math.exp(model.shape.noise)
+
+    def gain(rows: Array) -> Array:
+        mean, deviation = model.posterior(rows)
+        return log_expected_improvement(mean, deviation, best) + worth_measuring(deviation, noise)
+
     rows = encoding.from_cube(source.random((GLOBAL, len(encoding.axes))))
-    gains = log_expected_improvement(*model.posterior(rows), best)
+    gains = gain(rows)
     centres = model.rows[np.argsort(-tried)[:CENTRES]]
     width = 0.3
     for _ in range(ROUNDS):
         leaders = np.vstack([rows[np.argsort(-gains)[:CENTRES]], centres])
         near = neighbours(leaders, encoding, source, LOCAL, width)
         rows = np.vstack([rows, near])
-        gains = np.append(gains, log_expected_improvement(*model.posterior(near), best))
+        gains = np.append(gains, gain(near))
         width *= 0.4
     order = np.argsort(-gains, kind="stable")
     _, first = np.unique(rows[order], axis=0, return_index=True)
