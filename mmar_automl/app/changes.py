@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmar_automl.errors import MISSING, BadInput, EnvironmentFault, JsonPath, format_path
@@ -15,11 +16,40 @@ _OURS_TO_CHANGE = ("handlers", "scheduler", "limits")
 _BUDGETS = ("max_jobs", "max_rounds")
 
 
+_CHOSEN = "chosen.json"
+
+
 def keep_configs(run: RunLayout, mmar: Mmar) -> None:
     """Keep what the search was started with, for a resume to compare. Raises `OSError`."""
     run.configs.mkdir(exist_ok=True)
     for name, value in _configs(mmar).items():
         write_json(run.configs / name, value)
+    write_json(run.configs / _CHOSEN, {"automlconf": _automlconf(mmar)})
+
+
+def words_of(run: RunLayout) -> tuple[dict[str, Any], str | None]:
+    """The values of `--set` and of `--automlconf` that a search was started with.
+
+    A resume need not repeat them. What is not kept, or cannot be read, is not there.
+    """
+    chosen = _read(run.configs / _CHOSEN).get("automlconf")
+    return _read(run.configs / "set.json"), chosen if isinstance(chosen, str) else None
+
+
+def _automlconf(mmar: Mmar) -> str | None:
+    """What `--automlconf` chose, None for the usual file; relative, for an MMAR may move."""
+    file, config = mmar.automl_config.file, mmar.layout.config
+    if file == mmar.layout.automl_config:
+        return None
+    return str(file.relative_to(config) if file.is_relative_to(config) else file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = read_json(file).data
+    except (OSError, UnreadableJson):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def refuse_changes(run: RunLayout, mmar: Mmar) -> None:

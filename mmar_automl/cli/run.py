@@ -94,7 +94,10 @@ def run(
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with --run-id, or the latest run, after any end."),
+        typer.Option(
+            "--resume",
+            help="Go on with --run-id, or the latest run, after any end, as it was started.",
+        ),
     ] = False,
     max_jobs: Annotated[
         int | None,
@@ -172,17 +175,22 @@ def run(
     Exit status 0: some job has a score. Without one it is 3, for bad input 2, for a lock, a disk
     or a permission 4, for a component that failed 1; a signal gives 128 and its number.
     """
+    from mmar_automl.app.changes import words_of
     from mmar_automl.app.check import check, require
     from mmar_automl.app.gpus import visible_gpus
+    from mmar_automl.app.results import find_run
     from mmar_automl.defs import TRACE_DESTINATIONS
     from mmar_automl.engine.workers import parse_workers
     from mmar_automl.mmar.environment import parse_set
 
     if quiet and verbose:
         raise BadInput("--quiet and --verbose exclude each other")
-    overrides = parse_set(set_ or [])
     if traceout is not None and traceout not in TRACE_DESTINATIONS:
         raise BadInput(f"--traceout {traceout}: it is console, file or both")
+    resumed = find_run(root, run_id)[1] if resume else None
+    kept, chosen = words_of(resumed) if resumed else ({}, None)
+    overrides = {**kept, **parse_set(set_ or [])}
+    automlconf = automlconf or chosen
     checked = require(check(root, overrides, automl_config=automlconf, data=not no_data_check))
     print_problems(checked.problems, err)
     gpus = visible_gpus()
@@ -193,7 +201,6 @@ def run(
     from mmar_automl.app.console import listen, serving
     from mmar_automl.app.disk import shortfall
     from mmar_automl.app.limits import limits_of, seconds
-    from mmar_automl.app.results import find_run
     from mmar_automl.executors.base_mmar import Patience
     from mmar_automl.search.describe import size
 
@@ -218,7 +225,7 @@ def run(
     search = build(
         checked,
         run_id=run_id,
-        resume=find_run(root, run_id)[1] if resume else None,
+        resume=resumed,
         limits=limits,
         patience=Patience(
             job=seconds(job_timeout, "--job-timeout"),

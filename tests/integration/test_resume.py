@@ -120,6 +120,21 @@ def test_an_interrupted_search_goes_on(make_mmar: MakeMmar) -> None:
     assert first == "0\n1\n"
 
 
+def test_a_resume_need_not_repeat_what_the_search_was_started_with(make_mmar: MakeMmar) -> None:
+    """--set and --automlconf are kept with the run; another value is refused as a change."""
+    mmar = make_mmar(searching(score=[0.1, 0.2]), controller={"name": "GridController"})
+    mmar.write("config/mine.json", mmar.read("config/config_automl.json"))
+    words = ("--set", "epochs=2", "--automlconf", "mine.json", "--workers", "cpu")
+    assert mmar.run(*RUN, *words).returncode == 0
+    (mmar.root / "config/config_automl.json").unlink()
+    done = resume(mmar)
+    assert done.returncode == 0, done.stderr
+    assert "nothing is left to do" in done.stdout
+    done = resume(mmar, "--set", "epochs=3")
+    assert done.returncode == 2
+    assert "epochs was 2, is 3" in done.stderr
+
+
 def test_resuming_a_finished_search_changes_nothing(make_mmar: MakeMmar) -> None:
     """It says so, and --max-jobs extends it."""
     mmar = make_mmar(
