@@ -23,35 +23,35 @@ MOST = 150
 """Of more outcomes than this the process is given the best half and the latest half."""
 SOON = 25
 """Below this many outcomes hyperparameters are fitted to all of them before each proposal, which
-takes milliseconds; above, beside the engine, to all that were known at the proposal before."""
+takes milliseconds; above, beside the engine, to what was known at the proposal before."""
 
 
 class Expectation:
     """A Gaussian process given the history, its hyperparameters fitted while jobs run.
 
-    What it proposes is a function of the seed, the history, and which outcomes were known at the
-    proposal before.
+    What it proposes is a function of the seed, the history, and what was known at the proposal
+    before: `prepare` has to be called before anything else is heard.
     """
 
     def __init__(self, history: History, seed: int) -> None:
         self._history = history
         self._seed = seed
-        self._known = 0
-        self._fitting: tuple[int, Future[Shape]] | None = None
+        self._known = 0, 0
+        self._fitting: tuple[tuple[int, int], Future[Shape]] | None = None
         self._beside: ThreadPoolExecutor | None = None
         # The cores are the trainings', and so small matrices gain nothing from more threads.
         threadpool_limits(limits=1, user_api="blas")
 
     def proposed(self) -> None:
         """Note what was known when something was proposed."""
-        self._known = len(self._history.observed)
+        self._known = self._history.version
 
     def prepare(self) -> None:
         """Begin to fit what the next proposal needs."""
-        if self._known >= SOON and (self._fitting is None or self._fitting[0] != self._known):
+        if self._known[0] >= SOON and (self._fitting is None or self._fitting[0] != self._known):
             if self._beside is None:
                 self._beside = ThreadPoolExecutor(1, "surrogate")
-            rows, targets = self._data(self._known)
+            rows, targets = self._data()
             enums = self._history.encoding.enums
             self._fitting = self._known, self._beside.submit(_fitted, rows, targets, enums)
 
@@ -76,7 +76,7 @@ class Expectation:
 
     def model(self) -> Surrogate | None:
         """The process given everything that is known; None without any outcome."""
-        rows, targets = self._data(len(self._history.observed))
+        rows, targets = self._data()
         if not len(targets):
             return None
         pending = np.array([entry.row for entry in self._history.pending])
@@ -84,14 +84,14 @@ class Expectation:
         return Surrogate(rows, targets, enums, self._shape(rows, targets)).believing(pending)
 
     def _shape(self, rows: Array, targets: Array) -> Shape:
-        if self._known < SOON:
+        if self._known[0] < SOON:
             return _fitted(rows, targets, self._history.encoding.enums)
         self.prepare()
         assert self._fitting is not None
         return self._fitting[1].result()
 
-    def _data(self, known: int) -> tuple[Array, Array]:
-        rows, scores = self._history.data(known)
+    def _data(self) -> tuple[Array, Array]:
+        rows, scores = self._history.data()
         if len(scores) > MOST:
             kept = _kept(scores)
             rows, scores = rows[kept], scores[kept]

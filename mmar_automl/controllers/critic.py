@@ -166,9 +166,8 @@ class Critic(Proposer):
         return bool(spearmanr(expected, scores).statistic >= TRUST)
 
     def _proposed(self, number: int) -> None:
+        # At once, so that the policy of a search that is taken up learns from the same process.
         self._expectation.proposed()
-
-    def _ponder(self) -> None:
         self._expectation.prepare()
 
     def shutdown(self, ctx: Context) -> None:

@@ -47,8 +47,8 @@ class History:
         self.best: float | None = None
         """The highest score so far."""
         self._worst: float | None = None
-        self.revisions = 0
-        """How often a score that was heard already has been replaced."""
+        self._revisions = 0
+        self._guesses = False
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -60,6 +60,11 @@ class History:
         self._marks.add(mark(values))
         self._waiting.add(number)
         return entry
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one whenever an outcome or an expected score is another."""
+        return len(self._observed), self._revisions
 
     def knows(self, values: Mapping[str, Value]) -> bool:
         """Whether this very configuration was proposed before."""
@@ -76,6 +81,8 @@ class History:
         settled = outcome.state.ended or outcome.state is JobState.PAUSED
         if entry is None or not settled or (entry.ended and not (entry.void or entry.paused)):
             return None
+        # What the others are expected to come to may change with every curve.
+        self._revisions += entry.paused or self._guesses
         if entry.paused:
             return self._revise(entry, outcome)
         self._waiting.discard(outcome.recommendation_id)
@@ -99,7 +106,6 @@ class History:
             entry.score = outcome.value
             self._follow(entry, outcome)
             self._lead(entry)
-            self.revisions += 1
         return entry
 
     def _lead(self, entry: Entry) -> None:
@@ -117,6 +123,7 @@ class History:
         cut = outcome.state in (JobState.PAUSED, JobState.PRUNED)
         if cut and outcome.trained is not None and outcome.max_epochs is not None:
             entry.missing = outcome.trained, outcome.max_epochs
+            self._guesses = True
 
     def expected(self, entry: Entry) -> float | None:
         """Its score; of a job that was cut short, what it would have come to as others did.
@@ -148,13 +155,13 @@ class History:
         """What has ended and says something, in the order of its end."""
         return self._observed
 
-    def data(self, known: int | None = None) -> tuple[Array, Array]:
-        """Rows of shape (n, d) and scores of shape (n,), of the first `known` observations.
+    def data(self) -> tuple[Array, Array]:
+        """Rows of shape (n, d) and scores of shape (n,), one for each observation.
 
         Of a job that was cut short it is the expected score. Failures count as a little worse than
         the worst score.
         """
-        observed = self.observed[:known]
+        observed = self.observed
         rows = np.array([entry.row for entry in observed]).reshape(
             len(observed), len(self.encoding.axes)
         )
@@ -176,5 +183,12 @@ def _penalised(worst: float, best: float) -> float:
 
 
 def mark(values: Mapping[str, Value]) -> Mark:
-    """What tells one configuration from another."""
-    return tuple(sorted(values.items()))
+    """What tells one configuration from another.
+
+    Of a float that is nine digits: what was computed from a row (0.009999999999999998) is the very
+    configuration that the config holds (0.01).
+    """
+    return tuple(
+        (key, float(f"{value:.9g}") if isinstance(value, float) else value)
+        for key, value in sorted(values.items())
+    )

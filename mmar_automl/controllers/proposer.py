@@ -90,11 +90,16 @@ class Proposer(Controller, abc.ABC):
         self, history: Sequence[Union[Recommendation, Outcome]], ctx: Context
     ) -> list[Recommendation] | None:
         """Take up what a search had proposed and heard before it was interrupted."""
-        for item in history:
+        said = (n for n, item in enumerate(history) if isinstance(item, Recommendation))
+        latest = max(said, default=None)
+        for place, item in enumerate(history):
             if isinstance(item, Recommendation):
                 self._before(len(self._history))
                 self._history.propose(item.id, self._space.effective(item.result.values))
                 self._proposed(item.id)
+                if place == latest:
+                    # From what was known then, not from what was heard since.
+                    self._ponder()
             else:
                 self._hear(item)
         return self._topped_up(ctx)

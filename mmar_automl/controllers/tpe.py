@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from mmar_automl.controllers.encoding import Axis
 from mmar_automl.controllers.history import Entry, History
 from mmar_automl.controllers.points import InitialPoints
@@ -17,71 +19,99 @@ from mmar_automl.defs import Parameter, SearchSpace, Value
 DESIGN = 10
 """Quasi-random configurations before the estimator has anything to go by."""
 RENEWED_EVERY = 250
-"""After so many outcomes the study is made anew."""
+"""After so many outcomes the sample of them is drawn anew."""
 MOST = 750
-"""Of more outcomes a new study holds the best and some of the rest."""
+"""Of more outcomes a study holds the best and some of the rest."""
 BEST = 100
 """The estimator itself takes 25 at most for good."""
 _TRIES = 5
 
 
 class Estimator:
-    """An Optuna study that says what the journal says: made from the history, never kept.
+    """An Optuna study that says what the history says, made anew for each proposal.
 
-    Optuna hears the index of a choice as text, since its own choices take 1 for true; a failure as
-    pruned, since it is deaf to failed trials; and running jobs as running trials, which its
-    constant liar keeps away from. Numbers are in [0, 1], or the number of a cell.
+    So the proposal is a function of the history and the seed, also where the expected score of a
+    job that was cut short changes with every curve. Optuna hears the index of a choice as text,
+    since its own choices take 1 for true; a failure as pruned, since it is deaf to failed trials;
+    and running jobs as running trials, which its constant liar keeps away from. Numbers are in
+    [0, 1], or the number of a cell.
     """
 
     def __init__(self, history: History, space: SearchSpace, seed: int) -> None:
         import optuna
 
+        from mmar_automl.controllers.told import ToldTrials
+
         self._optuna = optuna
+        self._storage = ToldTrials
         self._history = history
         self._space = space
         self._seed = seed
-        self._axes = dict(zip((p.key for p in space), history.encoding.axes, strict=True))
+        axes = dict(zip((p.key for p in space), history.encoding.axes, strict=True))
+        self._axes = axes
+        self._distributions = {
+            key: _distribution(optuna.distributions, axis) for key, axis in axes.items()
+        }
         self._places = {parameter.key: place for place, parameter in enumerate(space)}
         switches = {parameter.key for parameter in space.switches}
         self._order = [*space.switches, *(p for p in space if p.key not in switches)]
-        self._study: Any = None
-        self._base = -1
-        self._revisions = 0
-        self._told = 0
+        self._trials: dict[int, Any] = {}
+        self._sample: list[int] = []
+        self._sampled = -1, 0
 
     def propose(self, number: int) -> dict[str, Value] | None:
         """The next configuration that was not proposed before, or None after a few tries."""
         with self._quiet():
-            study = self._up_to_date()
-            study.sampler = self._sampler(number)
-            passing = [self._trial(entry, "RUNNING") for entry in self._history.pending]
-            first = len(study.get_trials(deepcopy=False))
-            study.add_trials(passing)
-            try:
-                for _ in range(_TRIES):
-                    values = self._suggested(study.ask())
-                    if not self._history.knows(values):
-                        return values
-                return None
-            finally:
-                # Only what has ended stays: what runs is said anew each time.
-                for passed in range(first, len(study.get_trials(deepcopy=False))):
-                    study.tell(passed, state=self._optuna.trial.TrialState.FAIL)
+            sampler = self._sampler(number)
+            told = [*self._ended(), *map(self._running, self._history.pending)]
+            for _ in range(_TRIES):
+                for place, trial in enumerate(told, start=1):
+                    trial.number = place
+                study = self._optuna.create_study(
+                    storage=self._storage(told),
+                    sampler=sampler,
+                    pruner=self._optuna.pruners.NopPruner(),
+                    direction="maximize",
+                )
+                values = self._suggested(study.ask())
+                if not self._history.knows(values):
+                    return values
+                told.append(self._running(Entry(values, self._history.encoding.row(values))))
+            return None
 
-    def _up_to_date(self) -> Any:
-        """The study with every outcome in it."""
-        entries = self._history.observed
-        base = len(entries) // RENEWED_EVERY * RENEWED_EVERY
-        if base != self._base or self._revisions != self._history.revisions:
-            self._revisions = self._history.revisions
-            self._study = self._optuna.create_study(
-                direction="maximize", pruner=self._optuna.pruners.NopPruner()
-            )
-            self._study.add_trials([self._trial(entry) for entry in _kept(entries[:base])])
-            self._base = self._told = base
-        self._study.add_trials([self._trial(entry) for entry in entries[self._told :]])
-        self._told = len(entries)
-        return self._study
+    def _ended(self) -> list[Any]:
+        """A trial for each outcome, or for a sample of them."""
+        observed = self._history.observed
+        base = len(observed) // RENEWED_EVERY * RENEWED_EVERY
+        if base <= MOST:
+            return [self._trial(place, observed[place]) for place in range(len(observed))]
+        # What ended since does not change it, but what is expected of those that were cut does.
+        version = base, self._history.version[1]
+        if version != self._sampled:
+            self._sample = _kept([self._history.expected(entry) for entry in observed[:base]])
+            self._sampled = version
+        places = [*self._sample, *range(base, len(observed))]
+        return [self._trial(place, observed[place]) for place in places]
+
+    def _trial(self, place: int, entry: Entry) -> Any:
+        """The trial of an outcome: its configuration stands, its score may be another one now."""
+        states = self._optuna.trial.TrialState
+        trial = self._trials.get(place)
+        if trial is None:
+            trial = self._trials[place] = self._running(entry)
+        trial.value = self._history.expected(entry)
+        trial.state = states.PRUNED if trial.value is None else states.COMPLETE
+        return trial
+
+    def _running(self, entry: Entry) -> Any:
+        return self._optuna.trial.create_trial(
+            state=self._optuna.trial.TrialState.RUNNING,
+            params={
+                key: _said(self._axes[key], float(entry.row[self._places[key]]))
+                for key in entry.values
+            },
+            distributions={key: self._distributions[key] for key in entry.values},
+        )
 
     def _sampler(self, number: int) -> Any:
         return self._optuna.samplers.TPESampler(
@@ -90,22 +120,6 @@ class Estimator:
             group=self._history.encoding.conditional,
             constant_liar=True,
             seed=(self._seed * 1_000_003 + number) % 2**32,
-        )
-
-    def _trial(self, entry: Entry, state: str = "") -> Any:
-        of = self._optuna.distributions
-        parameters, distributions = {}, {}
-        for key in entry.values:
-            parameters[key] = _said(self._axes[key], float(entry.row[self._places[key]]))
-            distributions[key] = _distribution(of, self._axes[key])
-        states = self._optuna.trial.TrialState
-        score = self._history.expected(entry)
-        ended = states.PRUNED if score is None else states.COMPLETE
-        return self._optuna.trial.create_trial(
-            state=states[state] if state else ended,
-            value=None if state else score,
-            params=parameters,
-            distributions=distributions,
         )
 
     def _suggested(self, trial: Any) -> dict[str, Value]:
@@ -136,19 +150,14 @@ class Estimator:
             self._optuna.logging.set_verbosity(level)
 
 
-def _kept(entries: list[Entry]) -> list[Entry]:
-    """At most `MOST` of the entries, in order: the best, and an even sample of the others."""
-    if len(entries) <= MOST:
-        return entries
-    order = sorted(
-        range(len(entries)),
-        key=lambda place: -float("inf") if (s := entries[place].score) is None else s,
-        reverse=True,
-    )
+def _kept(scores: list[float | None]) -> list[int]:
+    """The places of `MOST` of the scores, in order: the best, and an even sample of the others."""
+    ranked = np.array([-np.inf if score is None else score for score in scores])
+    order = np.argsort(-ranked, kind="stable").tolist()
     others = sorted(order[BEST:])
     wanted = MOST - BEST
     sampled = [others[step * len(others) // wanted] for step in range(wanted)]
-    return [entries[place] for place in sorted([*order[:BEST], *sampled])]
+    return sorted([*order[:BEST], *sampled])
 
 
 def _said(axis: Axis, x: float) -> Any:

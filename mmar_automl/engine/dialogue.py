@@ -22,7 +22,7 @@ from mmar_automl.defs import (
     Value,
 )
 from mmar_automl.engine.events import Event, Proposal, RecommendationsMade
-from mmar_automl.engine.instructions import UpdateController
+from mmar_automl.engine.instructions import Instruction, TellController, UpdateController
 from mmar_automl.engine.state import EngineState
 
 
@@ -87,20 +87,22 @@ class Dialogue:
     def _restore(self, history: Sequence[Event], ctx: Context) -> list[Recommendation] | None:
         """Offer the history whole; None if the controller wants its calls made again."""
         items: list[Recommendation | Outcome] = []
-        told: set[str | None] = set()
+        told: set[str] = set()
         # What it heard of a job is what was true then: one that was paused has gone on since.
-        then = EngineState()
+        then, heard = EngineState(), dict[str, Job]()
         for event in history:
+            instructions = then.handle(event)
+            heard |= _to_tell(instructions)
             items += [
                 self.outcome(instruction.job)
-                for instruction in then.handle(event)
+                for instruction in instructions
                 if isinstance(instruction, UpdateController)
             ]
-            if not isinstance(event, RecommendationsMade) or event.after in told:
+            if not isinstance(event, RecommendationsMade):
                 continue
-            told.add(event.after)
-            if event.after is not None:
-                items.append(self.outcome(then.jobs[event.after]))
+            if event.after is not None and event.after not in told:
+                told.add(event.after)
+                items.append(self.outcome(heard.get(event.after, then.jobs[event.after])))
             self._stand_in(event)
             items += [self.recommendations[proposal.id] for proposal in event.proposals]
         more = self._controller.restore(items, ctx)
@@ -116,16 +118,25 @@ class Dialogue:
         known = {self._mark(proposal.values): n for n, proposal in state.proposals.items()}
         more: list[Recommendation] = []
         told: set[str | None] = set()
-        then = EngineState()
+        then, heard = EngineState(), dict[str, Job]()
         for event in history:
-            for instruction in then.handle(event):
+            instructions = then.handle(event)
+            heard |= _to_tell(instructions)
+            for instruction in instructions:
                 if isinstance(instruction, UpdateController):
                     self.update(instruction.job, ctx)
-            if not isinstance(event, RecommendationsMade) or event.after in told:
+            if not isinstance(event, RecommendationsMade):
                 continue
-            told.add(event.after)
             after = event.after
-            made = self.initial(ctx) if after is None else self.tell(then.jobs[after], ctx)
+            if after in told:
+                # What an earlier resume proposed beyond its journal.
+                self._stand_in(event)
+                continue
+            told.add(after)
+            if after is None:
+                made = self.initial(ctx)
+            else:
+                made = self.tell(heard.get(after, then.jobs[after]), ctx)
             strangers = []
             for recommendation in made:
                 number = known.get(self._mark(recommendation.result.values))
@@ -175,6 +186,12 @@ class Dialogue:
 
     def _mark(self, values: Any) -> tuple[tuple[str, Value], ...]:
         return tuple(self._space.effective(values).items())
+
+
+def _to_tell(instructions: Iterable[Instruction]) -> dict[str, Job]:
+    """The jobs of which the controller is to hear, as they are when it does."""
+    jobs = (item.job for item in instructions if isinstance(item, TellController))
+    return {job.name: job for job in jobs}
 
 
 def _whole(number: Any, name: str) -> int:

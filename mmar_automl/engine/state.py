@@ -84,7 +84,8 @@ class EngineState:
         self._reported: dict[str, tuple[float, int]] = {}
         self._settling = False
         self._told: dict[str, tuple[JobState, int | None]] = {}
-        self._untold: set[str] = set()
+        self._untold: dict[str, Job] = {}
+        """As they were when their workers became free: one may have been promoted since."""
         self._rounds: list[tuple[tuple[int, ...], set[int]]] = []
         self._scheduling = False
 
@@ -180,7 +181,7 @@ class EngineState:
                 self.jobs[job.name] = job.move(JobState.QUEUED)
                 again.append(job.recommendation_id)
             elif job.state is not JobState.QUEUED and job.name not in self._told:
-                self._untold.add(job.name)
+                self._untold.setdefault(job.name, job)
         if self.stop is None or not self.stop.final:
             self.stop = None
             self.queue += self.dropped
@@ -191,17 +192,15 @@ class EngineState:
                 self._rounds.append(((number,), {number}))
         for name in [name for name in self.paused if name in self._promoted]:
             self._promote(name)
-        jobs = list(self.jobs.values())
-        tell: list[Instruction] = [TellController(job) for job in jobs if job.name in self._untold]
-        tell += [update for job in jobs for update in self._update(job)]
+        tell: list[Instruction] = [TellController(job) for job in self._untold.values()]
+        tell += [update for job in self.jobs.values() for update in self._update(job)]
         return [*tell, *self._next()]
 
     def _recommendations_made(self, event: RecommendationsMade) -> list[Instruction]:
         self.answered = True
         if event.after is not None:
-            job = self.jobs[event.after]
+            job = self._untold.pop(event.after, self.jobs[event.after])
             self._told.setdefault(job.name, (job.state, job.trained))
-            self._untold.discard(job.name)
         ids = tuple(proposal.id for proposal in event.proposals)
         for proposal in event.proposals:
             self.proposals[proposal.id] = proposal
@@ -313,7 +312,7 @@ class EngineState:
             if job.name in self._told:
                 instructions += self._update(job)
             else:
-                self._untold.add(job.name)
+                self._untold[job.name] = job
                 instructions.append(TellController(job))
         if job.name in self._promoted:
             self._promote(job.name)
