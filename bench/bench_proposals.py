@@ -3,6 +3,7 @@ workers ever wait for one.
 
     python bench/bench_proposals.py            a minute
     python bench/bench_proposals.py --large    up to 5,000 finished jobs: minutes
+    python bench/bench_proposals.py --cut      half of them cut short by a pruner
 
 Latency is the processor time of one `refine_recommendation`, the median of five, on ten mixed
 parameters, beside Optuna's default sampler on the same. Efficiency is T(1) / T(W) / W in virtual
@@ -60,24 +61,35 @@ CONTROLLERS: dict[str, Callable[[], Controller]] = {
 }  # fmt: skip
 
 
-def history(jobs: int) -> list[Recommendation | Outcome]:
+def history(jobs: int, cut: bool) -> list[Recommendation | Outcome]:
     """What a search of so many finished jobs has said."""
     source = np.random.default_rng(7)
     encoding = Encoding(SPACE)
     said: list[Recommendation | Outcome] = []
     for number, row in enumerate(encoding.from_cube(source.random((jobs, 10))), start=1):
         said.append(Recommendation(number, SearchResult(SPACE, encoding.values(row))))
-        said.append(_outcome(number, float(-((row[:7] - 0.4) ** 2).sum() + row[7] / 10)))
+        said.append(_outcome(number, float(-((row[:7] - 0.4) ** 2).sum() + row[7] / 10), cut))
     return said
 
 
-def _outcome(number: int, value: float) -> Outcome:
+def _outcome(number: int, value: float, cut: bool = False) -> Outcome:
+    """With `cut` a pruner watches: every second job has trained 9 of 27 epochs."""
+    state, given = JobState.FINISHED, {}
+    if cut:
+        trained = 9 if number % 2 else 27
+        slow = 3.0 + number % 7
+        curve = tuple((n, value - float(np.exp(-n / slow))) for n in range(1, trained + 1))
+        given = {"curve": curve, "trained": trained, "max_epochs": 27}
+        value = curve[-1][1]
+        state = JobState.FINISHED if trained == 27 else JobState.PRUNED
     return Outcome(
-        recommendation_id=number, job_name=f"J{number}", state=JobState.FINISHED, value=value
+        recommendation_id=number, job_name=f"J{number}", state=state, value=value, **given
     )
 
 
-def latency(make: Callable[[], Controller], jobs: int) -> tuple[float, float, float] | None:
+def latency(
+    make: Callable[[], Controller], jobs: int, cut: bool
+) -> tuple[float, float, float] | None:
     """Seconds to take up `jobs` jobs, of the first proposal after it, and of a later one.
 
     Between proposals the thread that fits has the time to end, as it has while jobs run. None for
@@ -85,7 +97,7 @@ def latency(make: Callable[[], Controller], jobs: int) -> tuple[float, float, fl
     """
     controller, context = make(), Context()
     controller.set_search_space(SPACE, context)
-    said = history(jobs)
+    said = history(jobs, cut)
     begun = time.process_time()
     more = controller.restore(said, context)
     taken_up = time.process_time() - begun
@@ -99,7 +111,7 @@ def latency(make: Callable[[], Controller], jobs: int) -> tuple[float, float, fl
             fitting[1].result()
         last = more[-1]
         begun = time.process_time()
-        more = controller.refine_recommendation(_outcome(last.id, 0.1 * number), context)
+        more = controller.refine_recommendation(_outcome(last.id, 0.1 * number, cut), context)
         seconds.append(time.process_time() - begun)
         assert more
     controller.shutdown(context)
@@ -177,14 +189,16 @@ def makespan(make: Callable[[], Controller], space: SearchSpace, workers: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true", help="up to 5,000 finished jobs")
-    sizes = [10, 100, 1000, 5000] if parser.parse_args().large else [10, 100]
+    parser.add_argument("--cut", action="store_true", help="half of the jobs were cut short")
+    asked = parser.parse_args()
+    sizes = [10, 100, 1000, 5000] if asked.large else [10, 100]
     print("Processor ms of a proposal after so many finished jobs (in brackets: first proposal")
     print("after taking the history up; seconds to take it up)\n")
     print("| | " + " | ".join(f"{size:,}" for size in sizes) + " |\n|---|" + "---|" * len(sizes))
     for name, make in CONTROLLERS.items():
         cells = []
         for size in sizes:
-            found = latency(make, size) if size < 1000 or "critic" not in name else None
+            found = latency(make, size, asked.cut) if size < 1000 or "critic" not in name else None
             if found is None and "critic" in name:
                 cells.append("not offered")
             elif found is None:
