@@ -161,6 +161,18 @@ def test_resuming_a_finished_search_changes_nothing(make_mmar: MakeMmar) -> None
     assert sorted(after.values()) == sorted(job["score"] for job in whole.report()["jobs"])
 
 
+def test_a_search_is_extended_again_and_again(make_mmar: MakeMmar) -> None:
+    """What the resume before it proposed beyond the journal is part of its history."""
+    config = {"search": [{"args": ["score"], "type": "float", "domain": "lr", "targets": [0, 1]}]}
+    mmar = make_mmar(config, controller={"name": "SobolController", "args": {"max_jobs": 2}})
+    assert mmar.run(*RUN, "--workers", "cpu").returncode == 0
+    for jobs in (4, 5):
+        done = resume(mmar, "--max-jobs", str(jobs), workers="cpu")
+        assert done.returncode == 0, done.stderr
+        scores = [job["score"] for job in mmar.report("x")["jobs"]]
+        assert len(scores) == len(set(scores)) == jobs
+
+
 @pytest.mark.parametrize(
     "controller",
     [
