@@ -370,34 +370,6 @@ def test_the_configs_own_values_come_first() -> None:
     }
 
 
-def test_points_of_the_users_own_come_first() -> None:
-    """By readable name; what a point leaves out is the config's own."""
-    space, context = parse(RANGES), workers(1)
-    points = [{"lr": 0.01, "kind": None}, {"x": 0.25}]
-    controller = BayesianController(initial_points=points)
-    controller.set_search_space(space, context)
-    first, second = controller.initial_recommendation(context)[:2]
-    assert first.result.named() == {"lr": 0.01, "x": 0.5, "kind": None}
-    assert second.result.named() == {"lr": 0.001, "x": 0.25, "kind": "a"}
-
-
-@pytest.mark.parametrize(
-    ("points", "told"),
-    [
-        ([{"lrr": 1}], "did you mean 'lr'"),
-        ([{"kind": "c"}], "none of 3 choices: 'a', 'b', None"),
-        ([{"x": 2}, {"lr": "low"}], r"point 1: x = 2 is outside \[0, 1\]; point 2: lr = 'low'"),
-        ("defualt", '"default", "none" or a list'),
-        ([3], "point 1 is 3"),
-    ],
-)
-def test_points_that_are_outside_are_refused(points: Any, told: str) -> None:
-    """All of them at once, each with its number."""
-    controller = AutoController(initial_points=points)
-    with pytest.raises(ValueError, match=told):
-        controller.set_search_space(parse(RANGES), workers(1))
-
-
 def test_a_failure_is_never_the_best_of_its_generation() -> None:
     """Also where it came first, and where all scores are below 0, as those of a loss are."""
     space = parse({"search": RANGES["search"][:2]})
