@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import abc
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Union
 
 from mmar_automl.api import Controller
-from mmar_automl.controllers.draw import draw
+from mmar_automl.controllers.draw import Fresh
 from mmar_automl.controllers.encoding import Encoding
 from mmar_automl.controllers.history import History
 from mmar_automl.controllers.points import InitialPoints, initial
@@ -21,15 +21,12 @@ from mmar_automl.defs import (
     SearchSpace,
     Value,
 )
-from mmar_automl.search.distinct import count, enumerate_distinct
 
 MAX_JOBS = 32
 AT_ONCE = 10_000
 """A larger budget is proposed as jobs end, so that the queue stays bounded."""
 _TRIES = 200
 """So many draws in a row without a new configuration, and the space is looked through in order."""
-_EVERY = 1 << 40
-"""More levels than any range has cells: all of them."""
 
 
 class Proposer(Controller, abc.ABC):
@@ -64,11 +61,11 @@ class Proposer(Controller, abc.ABC):
     def set_search_space(self, space: SearchSpace, ctx: Context) -> None:
         """Keep the space. Raises `ValueError` for an initial point that is outside it."""
         self._space = space
-        self._count = count(space)
+        self._unseen = Fresh(space)
+        self._count = self._unseen.count
         self._encoding = Encoding(space)
         self._history = History(self._encoding)
         self._first = initial(self._initial_points, space)
-        self._cells: Iterator[dict[str, Value]] | None = None
         self._begin()
 
     def initial_recommendation(self, ctx: Context) -> list[Recommendation]:
@@ -114,8 +111,7 @@ class Proposer(Controller, abc.ABC):
             values = self._fresh()
             if values is None:
                 self._exhausted = True
-                number = len(self._history)
-                ctx.trace(self, f"all {number} configurations of the space are proposed", True)
+                ctx.trace(self, self._unseen.end(len(self._history)), True)
                 break
             number = max(self._history.entries, default=0) + 1
             self._history.propose(number, values)
@@ -136,16 +132,11 @@ class Proposer(Controller, abc.ABC):
         if values is not None and not self._history.knows(values):
             return values
         source = random.Random(f"{self._seed} {proposed}")
-        for _ in range(_TRIES):
-            values = self._space.effective({p.key: draw(p, source) for p in self._space})
-            if not self._history.knows(values):
-                return values
-        return self._in_order()
+        values = self._unseen.drawn(source, self._history.knows, _TRIES)
+        return self._in_order() if values is None else values
 
     def _in_order(self) -> dict[str, Value] | None:
-        if self._cells is None:
-            self._cells = enumerate_distinct(self._space, 3 if self._count is None else _EVERY)
-        return next((values for values in self._cells if not self._history.knows(values)), None)
+        return self._unseen.in_order(self._history.knows)
 
     def _begin(self) -> None:
         """Set up what needs the space."""

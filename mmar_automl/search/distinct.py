@@ -32,10 +32,11 @@ def levels(parameter: Parameter, num: int | None = None) -> Sequence[Value] | No
     return sorted({round(value) for value in spread}) if isinstance(domain, IntRange) else spread
 
 
-def enumerate_distinct(space: SearchSpace, num: int = 3) -> Iterator[dict[str, Value]]:
+def enumerate_distinct(space: SearchSpace, num: int | None = 3) -> Iterator[dict[str, Value]]:
     """Every distinct configuration of the grid, the first parameter varying fastest.
 
-    Yields the active values only. Lazy: the grid may be larger than any budget.
+    `num` is the number of a range's levels; None for all, of a space without a continuum. Yields
+    the active values only. Lazy: the grid may be larger than any budget.
     """
     grid = _Grid(space, num)
     heads = grid.heads()
@@ -57,7 +58,7 @@ class _Grid:
     first counts: the one whose inactive parameters are all at 0.
     """
 
-    def __init__(self, space: SearchSpace, num: int) -> None:
+    def __init__(self, space: SearchSpace, num: int | None) -> None:
         self.axes: dict[str, Sequence[Value]] = {p.key: levels(p, num) or [] for p in space}
         self._space = space
         self._switches = space.switches

@@ -144,6 +144,30 @@ def test_an_exhausted_space_ends_the_proposals(controller: Controller) -> None:
     assert len(run(controller, space)) <= 7
 
 
+def test_random_finds_what_is_seldom_drawn_and_says_when_it_has_all() -> None:
+    """Of 58 configurations the last 20 come together once in 8000 draws each."""
+    entry = {"type": "enum", "domain": "net", "targets": [[number] for number in range(20)]}
+    space = parse(
+        {
+            "search": [
+                {**entry, "args": ["a"]},
+                {**entry, "args": ["b"], "when": {"a": [0]}},
+                {**entry, "args": ["c"], "when": {"b": [0]}},
+            ]
+        }
+    )
+    lines: list[str] = []
+    context = Context()
+    context.connect(on_trace=lambda who, said, _aloud: lines.append(f"{who}: {said}"))
+    said = ["RandomController: all 58 configurations of the space are proposed"]
+    for most, told in ((58, []), (59, said)):
+        controller = RandomController(max_jobs=most)
+        controller.set_search_space(space, context)
+        made = controller.initial_recommendation(context)
+        assert len({tuple(item.result.values.items()) for item in made}) == 58
+        assert lines == told
+
+
 def test_the_same_controller_proposes_the_same(controller: Controller) -> None:
     """Seeds make runs repeatable."""
     space = parse(FLOATS)
