@@ -55,8 +55,6 @@ class Search:
     run_id: str
     run: RunLayout
     engine: Engine
-    controller: Controller
-    pruner: Pruner | None
     context: Context
     lock: RunLock
 
@@ -147,8 +145,18 @@ def build(
         limits=limits,
         pruner=pruner,
         history=history,
+        opened=lambda: _introduce(controller, pruner, len(workers), say),
     )
-    return Search(run.root.name, run, engine, controller, pruner, context, lock)
+    return Search(run.root.name, run, engine, context, lock)
+
+
+def _introduce(
+    controller: Controller, pruner: Pruner | None, workers: int, say: Callable[[str], None]
+) -> None:
+    """What is going to be done, by those who do it: they know it when they have the space."""
+    say(f"{controller.describe()}; {workers} worker{'s' if workers > 1 else ''}")
+    if pruner is not None:
+        say(pruner.describe())
 
 
 def _trace(

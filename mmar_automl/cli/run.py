@@ -248,10 +248,8 @@ def run(
         say=tell,
         report=warn,
     )
-    tell(f"{checked.mmar.layout.root.name}: {len(checked.space)} parameters, {size(checked.space)}")
-    tell(f"{search.controller.describe()}; {len(parsed)} worker{'s' if len(parsed) > 1 else ''}")
-    if search.pruner is not None:
-        tell(search.pruner.describe())
+    searched = f"{len(checked.space)} parameter{'' if len(checked.space) == 1 else 's'}"
+    tell(f"{checked.mmar.layout.root.name}: {searched}, {size(checked.space)}")
     tell(f"run {search.run_id}: {search.run.root}")
     try:
         with _signals(search.engine), serving(search, admin_socket, warn), shown(progress):

@@ -122,7 +122,9 @@ class Engine:
         limits: Limits | None = None,
         pruner: Pruner | None = None,
         history: Sequence[Event] = (),
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
+        """`opened` is called once, when the controller and the pruner know the space."""
         self._run_id = run_id
         self._workers = {worker.name: worker for worker in workers}
         self._controller = controller
@@ -133,6 +135,7 @@ class Engine:
         self._report = report
         self._limits = limits or Limits()
         self._history = history
+        self._opened = opened
         self._state = replay(history)
         self._dialogue = Dialogue(controller)
         self._pruning = Pruning(pruner, report)
@@ -294,6 +297,7 @@ class Engine:
             self._notifier.emit("search_space_available", self._main)
         self._dialogue.begin(space, self._main)
         self._pruning.begin(space)
+        self._opened()
 
     def _run_started(self) -> RunStarted:
         return RunStarted(

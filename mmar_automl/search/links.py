@@ -135,6 +135,37 @@ class Links:
         """Where `{name}` stands: the component, and whether in an attribute of it."""
         return self._uses.get(name, [])
 
+    def applied_value(self, item: Placed, position: int) -> Json:
+        """What stands in the config wherever a first-level arg is applied: that is what the config
+        says of one that it does not set itself. A boolean for one that only switches components.
+
+        MISSING if it is applied nowhere, to different values, or asked for as a `{variable}`.
+        """
+        places = self._places(item, position)
+        if not places or self.uses_of_variable(item.entry.args[position].name):
+            return MISSING
+        switch = self.is_switch(item, position)
+        found = [self._applied(applied, switch) for applied in places]
+        texts = {MISSING if value is MISSING else strict_text(value) for value in found}
+        return found[0] if len(texts) == 1 else MISSING
+
+    def is_switch(self, item: Placed, position: int) -> bool:
+        """Whether an arg is applied to attributes of components alone."""
+        return all(applied.arg.attribute for applied in self._places(item, position))
+
+    def _places(self, item: Placed, position: int) -> list[Applied]:
+        aliases = dict.fromkeys(item.aliases(position))
+        return [applied for alias in aliases for applied in self._appliers.get(alias, [])]
+
+    def _applied(self, applied: Applied, switch: bool) -> Json:
+        value = standing_value(applied.arg, self._bodies[applied.component], True)
+        match = VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        value = self.values.get(match[1], MISSING) if match else value
+        if switch:
+            disabled = as_disabled(value)
+            return MISSING if disabled is None else disabled
+        return MISSING if isinstance(value, str) and VARIABLE.search(value) else value
+
     def active(self, item: Placed) -> Condition:
         """When a parameter has any effect, its `when` apart."""
         places: list[Condition] = []
@@ -145,8 +176,7 @@ class Links:
                 places += [self._alive(*use) for use in self.uses_of_variable(arg.name)]
             places += [
                 self._alive(applied.component, applied.arg.attribute)
-                for alias in dict.fromkeys(item.aliases(position))
-                for applied in self._appliers.get(alias, [])
+                for applied in self._places(item, position)
             ]
         # A first-level value that no component asks for belongs to the training program itself.
         return any_of(*places) if places else ALWAYS

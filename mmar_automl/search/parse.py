@@ -15,6 +15,7 @@ from mmar_automl.defs import (
     Condition,
     IntRange,
     Is,
+    Json,
     Parameter,
     SearchSpace,
     Value,
@@ -26,7 +27,7 @@ from mmar_automl.search.consistency import check_consistency
 from mmar_automl.search.findings import Findings
 from mmar_automl.search.links import Links, accepts
 from mmar_automl.search.place import Placed, place
-from mmar_automl.search.targets import strict_text
+from mmar_automl.search.targets import as_disabled, strict_text
 
 
 def parse(config: Mapping[str, Any]) -> SearchSpace:
@@ -72,23 +73,17 @@ def _parameter(
         args=item.entry.args,
         component=item.component,
         source=item.entry.source,
-        default=_default(item, config),
+        default=_default(item, config, links),
         active=links.active(item),
         when=item.entry.when,
     )
 
 
-def _default(item: Placed, config: Mapping[str, Any]) -> Value | None:
+def _default(item: Placed, config: Mapping[str, Any], links: Links) -> Value | None:
     """The entry's own default, else the value that stands in the config, as a proposed value."""
-    values = item.entry.default
-    if values is None:
-        body: Any = config
-        for step in item.component:
-            body = body[step]
-        standing = [standing_value(arg, body, bool(item.component)) for arg in item.entry.args]
-        if MISSING in standing:
-            return None
-        values = tuple(standing)
+    values = item.entry.default or _standing(item, config, links)
+    if MISSING in values:
+        return None
     domain = item.entry.domain
     if isinstance(domain, Choices):
         texts = [strict_text(option) for option in domain.options]
@@ -102,6 +97,28 @@ def _default(item: Placed, config: Mapping[str, Any]) -> Value | None:
     if any(value != number for value in values) or number not in domain:
         return None
     return number if isinstance(domain, IntRange) else float(number)
+
+
+def _standing(item: Placed, config: Mapping[str, Any], links: Links) -> tuple[Json, ...]:
+    """What stands in the config for each arg; MISSING where nothing does.
+
+    A first-level name that the search has made up, to switch or to set what applies it, stands for
+    what is there without it.
+    """
+    body: Any = config
+    for step in item.component:
+        body = body[step]
+    standing = []
+    for position, arg in enumerate(item.entry.args):
+        value = standing_value(arg, body, bool(item.component))
+        if value is MISSING and not item.component:
+            value = links.applied_value(item, position)
+            if isinstance(item.entry.domain, Choices) and links.is_switch(item, position):
+                # Clara's own examples switch by 0.0 and 1.0.
+                column = [option[position] for option in item.entry.domain.options]
+                value = next((one for one in column if as_disabled(one) is value), value)
+        standing.append(value)
+    return tuple(standing)
 
 
 def _names(parameters: Sequence[Parameter], links: Links) -> dict[str, tuple[Parameter, int]]:

@@ -75,6 +75,24 @@ def test_the_console_tells_what_starts_and_ends(make_mmar: MakeMmar) -> None:
     assert "\x1b[" not in done.stdout
 
 
+def test_the_console_tells_at_the_start_what_the_controller_will_do_and_why(
+    make_mmar: MakeMmar,
+) -> None:
+    """Which hangs on the space; before the first job, and again when the search is resumed."""
+    mmar = make_mmar(searching(score=[0.25, 0.75]), {"name": "AutoController"})
+    chosen = (
+        "AutoController: all 2 configurations of the space, 32 jobs at most, seed 0, "
+        "the config's own values first; 1 worker"
+    )
+    lines = mmar.search(workers="cpu").stdout.splitlines()
+    assert lines[:2] == [
+        "mmar: 1 parameter, 2 distinct configurations",
+        f"run run_a: {mmar.root}/automl/run_a",
+    ]
+    assert lines[2] == chosen
+    assert chosen in mmar.search("--resume", workers="cpu").stdout.splitlines()
+
+
 def test_jobs_find_their_worker_in_the_environment(make_mmar: MakeMmar) -> None:
     """MMAR_ROOT is the job's own, threads are shared out, no GPU is visible to a CPU worker."""
     mmar = make_mmar(searching(score=[0.1, 0.2]))

@@ -72,7 +72,7 @@ EXPECTED: dict[str, tuple[list[tuple[str, tuple[str, ...], Any, Any]], int | Non
     ),
     "pytorch/trn_autoML_Transform": (
         [
-            ("transform.enum$0:myTransformDisable", ("myTransformDisable",), ON_OFF, None),
+            ("transform.enum$0:myTransformDisable", ("myTransformDisable",), ON_OFF, (False,)),
             (
                 "transform.enum.train.pre_transforms.#9$0:disabled",
                 ("RandGaussianNoised.disabled",),
@@ -157,7 +157,7 @@ EXPECTED: dict[str, tuple[list[tuple[str, tuple[str, ...], Any, Any]], int | Non
     ),
     "tensorflow/trn_autoML_Transform": (
         [
-            ("transform.enum$0:myTransformDisable", ("myTransformDisable",), ON_OFF, None),
+            ("transform.enum$0:myTransformDisable", ("myTransformDisable",), ON_OFF, (False,)),
             (
                 "transform.enum.train.pre_transforms.#10$0:disabled",
                 ("AddGaussianNoise.disabled",),

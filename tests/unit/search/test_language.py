@@ -80,6 +80,55 @@ def test_default(keys: dict[str, Any], default: Any) -> None:
     assert repr(space.parameters[0].default) == repr(default)
 
 
+def flips(*bodies: dict[str, Any], **first: Any) -> dict[str, Any]:
+    """A config with these components, that are all called Flip."""
+    return {**first, "train": {"pre_transforms": [{"name": "Flip", **body} for body in bodies]}}
+
+
+OFF = {"apply": {"@disabled": "off"}}
+PROB = {"apply": {"prob": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "config", "default"),
+    [
+        ({"type": "bool"}, flips(OFF), 1),
+        ({"type": "bool"}, flips(OFF | {"disabled": True}, OFF | {"disabled": 1}), 0),
+        ({"type": "enum", "targets": [[0.0], [1.0]]}, flips(OFF | {"disabled": True}), 1),
+        ({"type": "bool"}, flips(OFF | {"disabled": "{flag}"}, flag=True), 0),
+        ({"type": "bool"}, flips(OFF | {"disabled": True}, off=False), 1),
+        ({"type": "bool"}, flips(OFF | {"disabled": True}, OFF), None),
+        ({"type": "bool"}, flips(OFF, {"args": {"also": "{off}"}}), None),
+        ({"type": "bool"}, flips(OFF | {"disabled": "{nobody}"}), None),
+        ({"type": "bool"}, flips(), None),
+        ({"type": "float", "targets": [0, 1]}, flips(PROB | {"args": {"prob": 0.25}}), 0.25),
+        ({"type": "float", "targets": [0, 1]}, flips(PROB | {"args": {"prob": 2}}), None),
+        ({"type": "float", "targets": [0, 1]}, flips(PROB), None),
+        ({"type": "enum", "targets": [[1], [True]]}, flips(PROB | {"args": {"prob": True}}), 1),
+    ],
+)
+def test_a_name_that_the_search_makes_up_stands_for_what_it_is_applied_to(
+    keys: dict[str, Any], config: dict[str, Any], default: Any
+) -> None:
+    """Where the config has one value for it; a value of the first level's own comes before."""
+    name = "off" if "off" in str(config) else "x"
+    space = parse({**config, "search": [{"domain": "net", "args": [name], **keys}]})
+    assert repr(space.parameters[0].default) == repr(default)
+
+
+def test_switches_of_alternatives_stand_for_the_one_that_is_enabled() -> None:
+    """So the baseline is the config as it stands, not the first of the choices."""
+    targets = [[False, True], [True, False]]
+    entry_ = {"domain": "net", "type": "enum", "args": ["no_a", "no_b"], "targets": targets}
+    losses = [
+        {"name": "A", "disabled": True, "apply": {"@disabled": "no_a"}},
+        {"name": "B", "apply": {"@disabled": "no_b"}},
+    ]
+    space = parse({"search": [entry_], "train": {"loss": losses}})
+    assert list(space.baseline.values()) == [1]
+    assert space.is_baseline(space.baseline)
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no type": ({}, 'error search[0].type: type is one of float, int, enum, bool | write "type"'),
     "type misspelt": (
