@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -27,6 +28,11 @@ TRUST = 0.2
 """Below this rank correlation with scores that it has not seen, the critic is not heard."""
 FREE = 0.05
 """The probability that a policy spreads evenly over the choices of an enum, whatever it learns."""
+VISITS = 2
+"""So often each combination of the enums is tried before the policy may drop it."""
+SPARED = 0.25
+"""The share of the budget that these visits may take; where they would take more, there are none,
+for then they cost more than they find (docs/benchmarks.md)."""
 
 
 class JointPolicy:
@@ -100,7 +106,8 @@ class Critic(Proposer):
     the policy takes a few steps on rewards that the process imagines, and acts by Thompson
     sampling: the best of 64 of its samples under one joint draw of the process, so that jobs which
     run at the same time differ. With `product`, every combination of the enums has a policy of
-    its own, in turn; else one policy holds the enums, too.
+    its own, in turn; else one policy holds the enums, too, and no combination is dropped before it
+    had two jobs, where a quarter of the budget suffices for that.
     """
 
     def __init__(
@@ -119,6 +126,30 @@ class Critic(Proposer):
             self._policies = [JointPolicy(self._encoding, self._encoding.row(c)) for c in each]
             self.ahead = len(self._policies)
         self._model: Surrogate | None = None
+        self._wanted = {} if self._product else self._to_be_visited()
+
+    def _to_be_visited(self) -> dict[tuple[float, ...], Array]:
+        """Each combination of the enums as a row, by its enums; none if there is no room."""
+        most = int(SPARED * self._max_jobs) // VISITS
+        found = list(itertools.islice(combinations(self._space), most + 1))
+        rows = [self._encoding.row(chosen) for chosen in found]
+        room = 1 < len(rows) <= most
+        return {tuple(row[self._encoding.enums]): row for row in rows} if room else {}
+
+    def _owed(self) -> list[Array]:
+        """The combinations that have not had their visits yet, in order."""
+        enums = self._encoding.enums
+        visits = Counter(tuple(entry.row[enums]) for entry in self._history.entries.values())
+        return [row for chosen, row in self._wanted.items() if visits[chosen] < VISITS]
+
+    def _visiting(self, rows: Array) -> Array:
+        """The same actions with the combinations that are owed a visit, if there are any."""
+        owed = self._owed() if self._wanted else []
+        if not owed:
+            return rows
+        enums = self._encoding.enums
+        rows[:, enums] = np.array(owed)[np.arange(len(rows)) % len(owed)][:, enums]
+        return self._encoding.snap(rows)
 
     def _before(self, number: int) -> None:
         self._model = self._expectation.model()
@@ -137,11 +168,9 @@ class Critic(Proposer):
         if self._model is None or (not self._product and number < DESIGN):
             return self._spread.point(number)
         if not self._trusted() and source.random() < 0.25:
-            return self._encoding.values(policy.uniform(1, source)[0])
-        rows = np.unique(
-            np.vstack([policy.sample(ACTIONS, source), policy.uniform(ACTIONS // 4, source)]),
-            axis=0,
-        )
+            return self._encoding.values(self._visiting(policy.uniform(1, source))[0])
+        actions = np.vstack([policy.sample(ACTIONS, source), policy.uniform(ACTIONS // 4, source)])
+        rows = np.unique(self._visiting(actions), axis=0)
         if self._trusted():
             drawn = self._model.draws(rows, source.normal(size=(len(rows), 1)))[:, 0]
             rows = rows[np.argsort(-drawn, kind="stable")]

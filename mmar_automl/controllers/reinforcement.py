@@ -31,8 +31,9 @@ class ReinforcementController(Controller):
     `mode: critic` learns from every outcome at once, through a Gaussian process over ranges and
     enums, and runs as many jobs at a time as there are workers. `max_jobs` is 32, or
     combinations x `max_rounds` where that is given. `enum` is `joint` (one policy that chooses the
-    enums, too), `product` (a policy for each combination, in turn), or `auto`: `product` for at
-    most 8 combinations that the budget has room for.
+    enums, too, once each combination had two jobs, where a quarter of them suffices for that),
+    `product` (a policy for each combination, in turn), or `auto`: `product` for at most 8
+    combinations that the budget has room for.
 
     `initial_points` come first: `"none"`, `"default"` (the config's own values) or a list of
     `{name: value}`. `sigma_init` and `learning_rate` are those of the classic policy. Raises

@@ -159,18 +159,6 @@ def test_every_worker_has_work(make: Callable[[], Controller]) -> None:
     controller.shutdown(context)
 
 
-@pytest.mark.parametrize("make", LEARNERS[:3] + LEARNERS[5:], ids=lambda make: make().describe())
-def test_it_learns(make: Callable[[], Controller]) -> None:
-    """The last third of the proposals is better than the first."""
-    space, context = parse(RANGES), workers(1)
-    controller = make()
-    controller.set_search_space(space, context)
-    said, _ = drive(controller, space, context, controller.initial_recommendation(context), 30)
-    scores = [item.value for item in said if isinstance(item, Outcome) and item.value is not None]
-    assert np.median(scores[-10:]) > np.median(scores[:10])
-    controller.shutdown(context)
-
-
 @pytest.mark.parametrize("make", LEARNERS, ids=lambda make: make().describe())
 def test_a_search_in_which_everything_fails_goes_on(make: Callable[[], Controller]) -> None:
     """No score at all, ever, is no reason to raise."""
@@ -213,20 +201,6 @@ def test_failures_count_by_their_class() -> None:
     assert not history.pending
     hear(4, 0.9, state=JobState.FINISHED)
     assert history.best == 0.9
-
-
-def test_what_runs_is_kept_away_from() -> None:
-    """Two workers: the second proposal is not beside the first, whose outcome is not known."""
-    space, context = parse({"search": RANGES["search"][:2]}), workers(1)
-    far = []
-    for seed in range(3):
-        controller = BayesianController(max_jobs=40, seed=seed)
-        controller.set_search_space(space, context)
-        _, queue = drive(controller, space, context, controller.initial_recommendation(context), 6)
-        more = controller.refine_recommendation(ended(queue[0], score(space, queue[0])), workers(3))
-        rows = [Encoding(space).row(item.result.values) for item in more]
-        far.append(np.linalg.norm(rows[0] - rows[1]))
-    assert max(far) > 0.02
 
 
 def test_the_estimator_takes_choices_apart_that_python_takes_for_one() -> None:
