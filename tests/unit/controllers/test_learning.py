@@ -212,28 +212,32 @@ def test_the_estimator_takes_choices_apart_that_python_takes_for_one() -> None:
     assert sorted(next(iter(values.values())) for values in values_of(said)) == [0, 1, 2, 3, 4]
 
 
-def test_the_estimator_hears_of_failures_and_of_running_jobs() -> None:
-    """A failed configuration counts as bad, where Optuna's FAIL would be ignored."""
+def test_the_estimator_hears_of_failures() -> None:
+    """The better x is, the nearer to where everything fails: it stays on this side, where Optuna's
+    FAIL would be ignored."""
     space = parse(RANGES)
-    history = History(Encoding(space))
-    source = np.random.default_rng(3)
-    for number in range(1, 41):
-        row = history.encoding.from_cube(source.random((1, 3)))[0]
-        history.propose(number, history.encoding.values(row))
-        ok = row[1] < 0.5
-        history.hear(
-            Outcome(
-                recommendation_id=number,
-                job_name="J",
-                state=JobState.FINISHED if ok else JobState.FAILED,
-                failure=None if ok else FailureClass.OUT_OF_MEMORY,
-                value=0.5 if ok else None,
+    kept = 0
+    for seed in range(4):
+        history = History(Encoding(space))
+        source = np.random.default_rng(seed)
+        for number in range(1, 41):
+            row = history.encoding.from_cube(source.random((1, 3)))[0]
+            history.propose(number, history.encoding.values(row))
+            ok = row[1] < 0.5
+            history.hear(
+                Outcome(
+                    recommendation_id=number,
+                    job_name="J",
+                    state=JobState.FINISHED if ok else JobState.FAILED,
+                    failure=None if ok else FailureClass.OUT_OF_MEMORY,
+                    value=float(row[1]) if ok else None,
+                )
             )
-        )
-    estimator = Estimator(history, space, seed=0)
-    proposed = [estimator.propose(100 + number) for number in range(12)]
-    rows = [history.encoding.row(values) for values in proposed if values is not None]
-    assert sum(row[1] < 0.5 for row in rows) >= 10
+        estimator = Estimator(history, space, seed=seed)
+        proposed = [estimator.propose(100 + number) for number in range(12)]
+        rows = [history.encoding.row(values) for values in proposed if values is not None]
+        kept += sum(row[1] < 0.5 for row in rows)
+    assert kept > 20
 
 
 def test_no_torch_in_the_search_process() -> None:
