@@ -43,6 +43,10 @@ class Curve:
         """Whether it has validated at that epoch or later."""
         return bool(self._epochs) and self._epochs[-1] >= epoch
 
+    def arrives(self, epoch: int) -> bool:
+        """Whether its latest validation is its first at that epoch or later."""
+        return self.reached(epoch) and (len(self._epochs) < 2 or self._epochs[-2] < epoch)
+
     def at(self, epoch: int) -> float:
         """The best score up to that epoch; `NEVER` before the first validation."""
         number = bisect.bisect_right(self._epochs, epoch)
