@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mmar_automl.api import Decision, Progress, Pruner, Verdict
+from mmar_automl.api import GO_ON, Decision, Progress, Pruner, Verdict
 from mmar_automl.byoc import load_class
 from mmar_automl.controllers.random import RandomController
 from mmar_automl.defs import JobState, SearchSpace
@@ -168,6 +168,40 @@ def test_a_rung_that_was_passed_before_it_was_there_counts_what_was_had_there() 
     assert late is not None
     assert late.verdict is Verdict.PAUSE
     assert late.reason.startswith("0.1 is not among the best 1 of 2 at epoch 4")
+
+
+def climb(pruner: Pruner, job: str, *scores: float) -> tuple[int, Decision]:
+    """Where a job is paused of the epochs that it has scores for, and what was said last."""
+    for epoch, score in enumerate(scores, start=1):
+        said = pruner.report(
+            Progress(job=job, recommendation_id=1, epoch=epoch, score=score, max_epochs=4)
+        )
+        assert said is not None
+        if said.verdict is not Verdict.GO_ON:
+            return epoch, said
+    return len(scores), said
+
+
+@pytest.mark.parametrize("make", [lambda: AshaPruner(eta=2, grace=2),
+                                  lambda: HyperbandPruner(eta=2, grace=2, brackets=1)])  # fmt: skip
+def test_nobody_is_cut_for_a_lead_that_others_have_lost(make: Callable[[], Pruner]) -> None:
+    """Slow starters that overtook teach the rung how much it tells; what is further behind waits."""
+    pruner = make()
+    assert climb(pruner, "fast", 0.5, 0.60, 0.61, 0.62) == (4, GO_ON)
+    assert climb(pruner, "slow", 0.1, 0.50)[0] == 2
+    # Two worse ones at the rung, so that the slow one is among the best half after all.
+    assert climb(pruner, "bad", 0.1, 0.10)[0] == 2
+    assert climb(pruner, "worse", 0.1, 0.09)[1].promote == ("slow",)
+    for epoch, score in ((3, 0.8), (4, 0.9)):
+        pruner.report(
+            Progress(job="slow", recommendation_id=1, epoch=epoch, score=score, max_epochs=4)
+        )
+    # The bar of this rung is at 0.6, and a lead of 0.1 has been lost there.
+    assert climb(pruner, "faster", 0.5, 0.70, 0.71, 0.72) == (4, GO_ON)
+    assert climb(pruner, "another", 0.1, 0.51, 0.8, 0.9) == (4, GO_ON)
+    epoch, said = climb(pruner, "far behind", 0.1, 0.20)
+    assert epoch == 2
+    assert "which have 0.5 or better" in said.reason
 
 
 def cuts(pruner: Pruner, epochs: range, *lengths: int) -> dict[str, int]:
