@@ -185,7 +185,7 @@ def climb(pruner: Pruner, job: str, *scores: float) -> tuple[int, Decision]:
 @pytest.mark.parametrize("make", [lambda: AshaPruner(eta=2, grace=2),
                                   lambda: HyperbandPruner(eta=2, grace=2, brackets=1)])  # fmt: skip
 def test_nobody_is_cut_for_a_lead_that_others_have_lost(make: Callable[[], Pruner]) -> None:
-    """Slow starters that overtook teach the rung how much it tells; what is further behind waits."""
+    """Slow starters that overtook teach the rung how much it tells; who is far behind waits."""
     pruner = make()
     assert climb(pruner, "fast", 0.5, 0.60, 0.61, 0.62) == (4, GO_ON)
     assert climb(pruner, "slow", 0.1, 0.50)[0] == 2
