@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmar_automl.api import GO_ON, Decision, Progress, Pruner
 from mmar_automl.pruners.curves import Curves, Grace, at_least
 from mmar_automl.pruners.ladder import Ladder
@@ -31,6 +33,10 @@ class AshaPruner(Pruner):
         curve = self._curves.add(progress)
         first = self._grace.after(curve, progress)
         return GO_ON if first is None else self._ladder.report(progress, curve, first)
+
+    def drained(self, paused: Sequence[str]) -> list[str]:
+        """Who is among the best of a rung that has turned out to tell less than it seemed to."""
+        return self._ladder.drained(paused)
 
     def ended(self, job: str, score: float | None) -> None:
         """It needs no promotion any more."""

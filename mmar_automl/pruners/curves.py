@@ -43,9 +43,12 @@ class Curve:
         """Whether it has validated at that epoch or later."""
         return bool(self._epochs) and self._epochs[-1] >= epoch
 
-    def arrives(self, epoch: int) -> bool:
-        """Whether its latest validation is its first at that epoch or later."""
-        return self.reached(epoch) and (len(self._epochs) < 2 or self._epochs[-2] < epoch)
+    def ends(self, max_epochs: int | None) -> bool:
+        """Whether its latest validation is its last: there are too few epochs for another."""
+        if max_epochs is None or not self._epochs:
+            return False
+        interval = self._epochs[-1] - self._epochs[-2] if self.validations > 1 else 0
+        return self._epochs[-1] + max(interval, 1) > max_epochs
 
     def at(self, epoch: int) -> float:
         """The best score up to that epoch; `NEVER` before the first validation."""

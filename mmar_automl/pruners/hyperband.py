@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmar_automl.api import GO_ON, Decision, Progress, Pruner
 from mmar_automl.pruners.curves import Curves, Grace, at_least
 from mmar_automl.pruners.ladder import Ladder
@@ -39,6 +41,10 @@ class HyperbandPruner(Pruner):
         if first is None:
             return GO_ON
         return self._ladders[bracket].report(progress, curve, first * self._eta**bracket)
+
+    def drained(self, paused: Sequence[str]) -> list[str]:
+        """Who is among the best of a rung that has turned out to tell less than it seemed to."""
+        return [name for ladder in self._ladders for name in ladder.drained(paused)]
 
     def ended(self, job: str, score: float | None) -> None:
         """It needs no promotion any more."""

@@ -8,8 +8,10 @@ to tell less than it seemed to.
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from mmar_automl.api import GO_ON, Decision, Progress, Verdict
 from mmar_automl.pruners.curves import NEVER, Curve, said
@@ -35,7 +37,8 @@ class Ladder:
         self._eta = eta
         self._pause = pause
         self._rungs: dict[int, dict[str, float]] = {}
-        self._later: dict[int, list[tuple[float, float]]] = {}
+        self._order: dict[int, list[tuple[float, int, str]]] = {}
+        self._later: dict[int, dict[str, tuple[float, float]]] = {}
         self._lost: dict[int, list[float]] = {}
         self._waiting: dict[str, int] = {}
         self._climbed: dict[str, int] = {}
@@ -46,31 +49,49 @@ class Ladder:
         self._learn(progress, curve)
         for rung in self._ahead(progress, first):
             # Rungs that it came to before there were any count with what it had there.
-            self._rungs.setdefault(rung, {})[job] = curve.on_reaching(rung)
+            self._place(rung, job, curve.on_reaching(rung))
             self._climbed[job] = top = rung
         if not top:
             return GO_ON
-        promoted = tuple(name for name in self._best(top) if self._waiting.get(name) == top)
+        best = self._best(top)
+        promoted = tuple(name for name in best if self._waiting.get(name) == top)
         for name in promoted:
             del self._waiting[name]
-        if job in self._best(top):
+        if job in best:
             return Decision(promote=promoted)
         if self._pause:
             self._waiting[job] = top
         verdict = Verdict.PAUSE if self._pause else Verdict.STOP
-        return Decision(verdict, self._why(progress, top), promoted)
+        return Decision(verdict, self._why(progress, top, best), promoted)
 
-    def _why(self, progress: Progress, top: int) -> str:
-        best = self._best(top)
+    def _place(self, rung: int, job: str, score: float) -> None:
+        """Note a job on a rung; those with a score are kept in order, the earlier one on a tie."""
+        there = self._rungs.setdefault(rung, {})
+        if score > NEVER:
+            bisect.insort(self._order.setdefault(rung, []), (-score, len(there), job))
+        there[job] = score
+
+    def _why(self, progress: Progress, top: int, best: list[str]) -> str:
         if not best:
             return f"no score by epoch {top}"
         own = self._rungs[top][progress.job]
-        bar = min(self._rungs[top][name] for name in best)
+        bar = self._rungs[top][best[-1]]
         return (
             f"{said(own, progress)} is not among the best "
             f"{len(best)} of {len(self._rungs[top])} at epoch {top}, which have "
             f"{said(bar, progress)} or better"
         )
+
+    def drained(self, paused: Sequence[str]) -> list[str]:
+        """Which of the paused jobs go on though nobody comes to their rung any more.
+
+        What a rung tells is learnt when a job has left it, so that they may be among its best.
+        """
+        best = {rung: self._best(rung) for rung in self._rungs}
+        found = [name for name in paused if name in best.get(self._waiting.get(name, 0), [])]
+        for name in found:
+            del self._waiting[name]
+        return found
 
     def ended(self, job: str) -> None:
         """A job does not go on, whatever it was waiting for."""
@@ -86,31 +107,31 @@ class Ladder:
             rung *= self._eta
 
     def _learn(self, progress: Progress, curve: Curve) -> None:
-        """Note what became of leads at the job's last rung, once it has come to the next."""
-        below = self._climbed.get(progress.job)
+        """Note what became of leads at a job's last rung, once it has come to the next or its end.
+
+        Its end is its last validation, which need not be in its last epoch.
+        """
+        job, below = progress.job, self._climbed.get(progress.job)
         if below is None:
             return
-        most = progress.max_epochs
-        if not curve.arrives(below * self._eta if most is None else min(below * self._eta, most)):
+        others = self._later.setdefault(below, {})
+        before, after = self._rungs[below][job], curve.best
+        come = curve.reached(below * self._eta) or curve.ends(progress.max_epochs)
+        if not come or before == NEVER or job in others:
             return
-        before, after = self._rungs[below][progress.job], curve.best
-        if before == NEVER:
-            return
-        others = self._later.setdefault(below, [])
-        for once, later in others[-LATEST:]:
+        for once, later in itertools.islice(reversed(others.values()), LATEST):
             if (once - before) * (later - after) < 0.0:
                 bisect.insort(self._lost.setdefault(below, []), abs(once - before))
-        others.append((before, after))
+        others[job] = before, after
 
     def _best(self, rung: int) -> list[str]:
-        """Who goes on from a rung, the earlier one on a tie; nobody without a score."""
-        there = self._rungs[rung]
-        ranked = sorted((name for name in there if there[name] > NEVER), key=lambda n: -there[n])
-        number = max(1, len(there) // self._eta)
-        if len(ranked) <= number:
-            return ranked
-        bar = there[ranked[number - 1]] - self._doubt(rung)
-        return ranked[:number] + [name for name in ranked[number:] if there[name] >= bar]
+        """Who goes on from a rung, the best first; nobody without a score."""
+        ranked = self._order.get(rung, [])
+        number = max(1, len(self._rungs[rung]) // self._eta)
+        doubt = self._doubt(rung)
+        if doubt and number < len(ranked):
+            number = bisect.bisect_right(ranked, ranked[number - 1][0] + doubt, key=itemgetter(0))
+        return [name for _, _, name in ranked[:number]]
 
     def _doubt(self, rung: int) -> float:
         """How far behind a job may be at a rung without being behind for certain."""

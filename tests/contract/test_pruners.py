@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Callable
@@ -170,16 +171,18 @@ def test_a_rung_that_was_passed_before_it_was_there_counts_what_was_had_there() 
     assert late.reason.startswith("0.1 is not among the best 1 of 2 at epoch 4")
 
 
-def climb(pruner: Pruner, job: str, *scores: float) -> tuple[int, Decision]:
+def climb(
+    pruner: Pruner, job: str, *scores: float, every: int = 1, most: int = 4
+) -> tuple[int, Decision]:
     """Where a job is paused of the epochs that it has scores for, and what was said last."""
-    for epoch, score in enumerate(scores, start=1):
+    for epoch, score in zip(itertools.count(every, every), scores, strict=False):
         said = pruner.report(
-            Progress(job=job, recommendation_id=1, epoch=epoch, score=score, max_epochs=4)
+            Progress(job=job, recommendation_id=1, epoch=epoch, score=score, max_epochs=most)
         )
         assert said is not None
         if said.verdict is not Verdict.GO_ON:
             return epoch, said
-    return len(scores), said
+    return epoch, said
 
 
 @pytest.mark.parametrize("make", [lambda: AshaPruner(eta=2, grace=2),
@@ -202,6 +205,49 @@ def test_nobody_is_cut_for_a_lead_that_others_have_lost(make: Callable[[], Prune
     epoch, said = climb(pruner, "far behind", 0.1, 0.20)
     assert epoch == 2
     assert "which have 0.5 or better" in said.reason
+
+
+@pytest.mark.parametrize("make", [lambda: AshaPruner(eta=2, grace=2),
+                                  lambda: HyperbandPruner(eta=2, grace=2, brackets=1)])  # fmt: skip
+def test_who_waits_is_promoted_though_nobody_comes_to_the_rung_any_more(
+    make: Callable[[], Pruner],
+) -> None:
+    """The rung learns from the last who left it, and nothing else runs then."""
+    pruner = make()
+    waiting = ["slow", "bad", "close"]
+    climb(pruner, "fast", 0.5, 0.60, 0.61, 0.62)
+    climb(pruner, "slow", 0.1, 0.50)
+    climb(pruner, "bad", 0.1, 0.10)
+    assert climb(pruner, "worse", 0.1, 0.09)[1].promote == ("slow",)
+    assert climb(pruner, "close", 0.1, 0.45)[0] == 2
+    assert list(pruner.drained(waiting[1:])) == []
+    for epoch, score in ((3, 0.8), (4, 0.9)):
+        pruner.report(
+            Progress(job="slow", recommendation_id=1, epoch=epoch, score=score, max_epochs=4)
+        )
+    pruner.ended("slow", 0.9)
+    assert list(pruner.drained(waiting[1:])) == ["close"]
+    assert list(pruner.drained(waiting[1:])) == []
+
+
+def test_a_lead_is_lost_by_the_last_validation_too() -> None:
+    """Which is in epoch 6 of 7 here: no job is heard in its last epoch."""
+    pruner = AshaPruner(eta=2, grace=4)
+    for job, at_the_rung in (("fast", 0.6), ("slow", 0.5), ("bad", 0.1), ("worse", 0.09)):
+        said = climb(pruner, job, 0.05, at_the_rung, *[0.61] * (job == "fast"), every=2, most=7)[1]
+    assert said.promote == ("slow",)
+    pruner.report(Progress(job="slow", recommendation_id=1, epoch=6, score=0.9, max_epochs=7))
+    assert climb(pruner, "another", 0.05, 0.45, 0.9, every=2, most=7) == (6, GO_ON)
+
+
+def test_on_a_tie_the_earlier_ones_go_on() -> None:
+    """A Dice that is 0 for all at the first rung is no reason to let all of them go on."""
+    pruner = AshaPruner(eta=3, grace=1)
+    gone_on: list[str] = []
+    for job in (f"J{number}" for number in range(9)):
+        epoch, said = climb(pruner, job, 0.0, 0.0, 0.0)
+        gone_on += [*[job] * (epoch == 3), *said.promote]
+    assert gone_on == ["J0", "J1", "J2"]
 
 
 def cuts(pruner: Pruner, epochs: range, *lengths: int) -> dict[str, int]:
