@@ -17,7 +17,7 @@ from typing import Any
 from mmar_automl.api import Controller, Handler, Pruner, Worker
 from mmar_automl.app.changes import keep_configs, refuse_changes
 from mmar_automl.app.check import Checked
-from mmar_automl.app.configured import Component
+from mmar_automl.app.configured import Component, described
 from mmar_automl.defs import Context, ContextKey
 from mmar_automl.engine.events import Event
 from mmar_automl.engine.journal import Journal, TornJournal, read_journal, repair
@@ -112,7 +112,12 @@ def build(
     history: list[Event] = []
     if resume is not None:
         run, lock = resume, _take_over(resume, report)
-        journal, history = _reopen(run, mmar, report)
+        try:
+            journal, history = _reopen(run, mmar, report)
+        except BaseException:
+            # Else the next resume would take it for a search that has died.
+            lock.release()
+            raise
     else:
         run, lock = _make_folder(runs_root(mmar), run_id)
         try:
@@ -154,9 +159,9 @@ def _introduce(
     controller: Controller, pruner: Pruner | None, workers: int, say: Callable[[str], None]
 ) -> None:
     """What is going to be done, by those who do it: they know it when they have the space."""
-    say(f"{controller.describe()}; {workers} worker{'s' if workers > 1 else ''}")
+    say(f"{described(controller)}; {workers} worker{'s' if workers > 1 else ''}")
     if pruner is not None:
-        say(pruner.describe())
+        say(described(pruner))
 
 
 def _trace(

@@ -41,6 +41,14 @@ class Component:
     path: JsonPath
 
 
+def described(component: Controller | Pruner) -> str:
+    """What a controller or a pruner says of itself: no search ends because it cannot say it."""
+    try:
+        return component.describe()
+    except Exception as error:
+        return f"{type(component).__name__} ({type(error).__name__} in describe(): {error})"
+
+
 def read_components(mmar: Mmar) -> tuple[list[Component], list[Problem]]:
     """The enabled components of config_automl.json, defaults filled in, and what is wrong."""
     config = mmar.automl_config.data

@@ -10,7 +10,7 @@ from typing import Any
 from mmar_automl.api import Controller, Pruner
 from mmar_automl.app.builtins import resolve
 from mmar_automl.app.check import read_search
-from mmar_automl.app.configured import DEFAULT_NAMES, Component, read_components
+from mmar_automl.app.configured import DEFAULT_NAMES, Component, described, read_components
 from mmar_automl.app.gpus import visible_gpus
 from mmar_automl.defs import Context, ContextKey, Recommendation, SearchSpace
 from mmar_automl.engine.dialogue import Dialogue
@@ -91,7 +91,7 @@ def preview(
         ) from error
     return Preview(
         space=space,
-        controller=controller.describe() if isinstance(controller, Controller) else component.name,
+        controller=described(controller) if isinstance(controller, Controller) else component.name,
         pruner=_pruner(components),
         notice=notice,
         proposals=proposals,
@@ -112,7 +112,7 @@ def _pruner(components: Sequence[Component]) -> str:
         if component.kind == "pruner":
             try:
                 pruner = component.cls(**component.args)
-                return pruner.describe() if isinstance(pruner, Pruner) else component.name
+                return described(pruner) if isinstance(pruner, Pruner) else component.name
             except Exception as error:
                 return f"{component.name} cannot be made: {type(error).__name__}: {error}"
     return ""

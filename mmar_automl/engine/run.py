@@ -68,12 +68,13 @@ from mmar_automl.engine.limits import Limits, Plateau, hopeless, reached
 from mmar_automl.engine.notify import Notifier
 from mmar_automl.engine.pruning import Pruning
 from mmar_automl.engine.state import EngineState, replay
-from mmar_automl.errors import EnvironmentFault
+from mmar_automl.errors import EnvironmentFault, MmarAutomlError
 
 WAITING = 1000
 """So many recommendations may wait for a worker, or as many as the controller began with."""
 HUNG = 60.0
 """Seconds after which a job that does not answer an abort is given up."""
+_INDISPENSABLE = "the controller or the executor"
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,8 @@ class Engine:
         """Search until nothing is left to do. With a history, go on from there.
 
         Raises `EnvironmentFault` if a handler refuses to start, the journal cannot be written or
-        the disk is full; no job runs any more by then.
+        the disk is full, and `MmarAutomlError` if the controller cannot take up its history; no job
+        runs any more by then.
         """
         self._main = ctx
         ctx.set_prop(ContextKey.NUM_WORKERS, len(self._workers))
@@ -285,8 +287,11 @@ class Engine:
         """Give the controller its history back; what it proposes beyond the journal."""
         if not self._history:
             return []
-        self._meet(self._executor.determine_search_space(self._main))
-        more = self._dialogue.recall(self._history, self._state, self._main)
+        try:
+            self._meet(self._executor.determine_search_space(self._main))
+            more = self._dialogue.recall(self._history, self._state, self._main)
+        except (Exception, SystemExit) as error:
+            raise MmarAutomlError(_blame(_INDISPENSABLE, error).reason) from error
         self._pruning.recall(self._history)
         self._main.forget_stop()
         return more
@@ -330,7 +335,7 @@ class Engine:
             if not self._state.answered:
                 self._recommended(self._dialogue.initial(self._main), None)
         except (Exception, SystemExit) as error:
-            self._take(_blame("the controller or the executor", error))
+            self._take(_blame(_INDISPENSABLE, error))
             self._recommended([], None)
         if self._history:
             # A job that may still run goes to the worker that it had, whose GPUs it uses.

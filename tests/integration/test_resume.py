@@ -219,12 +219,35 @@ def test_a_changed_mmar_is_refused_unless_it_only_adds(make_mmar: MakeMmar) -> N
     assert done.returncode == 2
     assert "config_train.json: search[0].targets[1][0] was 0.2, is 0.3" in done.stderr
     assert "config_train.json: epochs was not there, is 7" in done.stderr
+    assert "taking over" not in resume(mmar).stderr
     del config["epochs"]
     config["search"][0]["targets"] = [[0.1], [0.2], [0.5]]
     mmar.write("config/config_train.json", config)
     done = resume(mmar)
     assert done.returncode == 0, done.stderr
     assert [job["score"] for job in mmar.report("x")["jobs"]] == [0.5, 0.2, 0.1]
+
+
+def test_what_a_controller_raises_when_it_takes_up_its_history_is_said(
+    make_mmar: MakeMmar,
+) -> None:
+    """As at the start of a search, where it stands, and without a traceback of ours."""
+    mmar = make_mmar(searching(score=[0.1]), controller={"path": "mine.Mine"})
+    code = (
+        "from mmar_automl.controllers.grid import GridController\n"
+        "class Mine(GridController):\n"
+        "    def set_search_space(self, space, ctx):\n"
+        "        super().set_search_space(space, ctx)\n"
+    )
+    file = mmar.root / "custom/mine.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(code)
+    assert mmar.run(*RUN, "--workers", "cpu").returncode == 0
+    file.write_text(f"{code}        raise RuntimeError('not again')\n")
+    done = resume(mmar)
+    assert done.returncode == 1
+    assert "raised RuntimeError: not again (mine.py:5)" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_torn_journal_is_repaired_and_a_damaged_one_refused(make_mmar: MakeMmar) -> None:

@@ -316,3 +316,21 @@ def test_the_pruner_is_shown(run: Run, make: Make, pruner: Any, told: str) -> No
     assert done.code == 0
     assert told in done.out
     assert "learning_rate: 0.01 →" in done.out
+
+
+def test_one_that_cannot_say_what_it_does_may_still_do_it(run: Run, make: Make) -> None:
+    """A defect in `describe` is named in its place."""
+    code = (
+        "from mmar_automl.controllers.grid import GridController\n"
+        "class Mute(GridController):\n"
+        "    def describe(self):\n"
+        "        raise RuntimeError('no words')\n"
+    )
+    files = {"config/config_automl.json": {"controller": {"path": "mute.Mute"}}}
+    root = make(CONFIG, files=files)
+    (root / "custom").mkdir(exist_ok=True)
+    (root / "custom/mute.py").write_text(code)
+    done = run("preview", root)
+    assert done.code == 0
+    assert "Mute (RuntimeError in describe(): no words)" in done.out
+    assert "learning_rate: 0.01 →" in done.out
