@@ -12,11 +12,11 @@ from mmar_automl.mmar.load import Mmar
 from mmar_automl.mmar.source import UnreadableJson, read_json
 from mmar_automl.mmar.write import write_json
 
+_CHOSEN = "chosen.json"
+_TYPED = {"set.json": "--set"}
+"""What a person has typed, where no file of the MMAR holds it."""
 _OURS_TO_CHANGE = ("handlers", "scheduler", "limits")
 _BUDGETS = ("max_jobs", "max_rounds")
-
-
-_CHOSEN = "chosen.json"
 
 
 def keep_configs(run: RunLayout, mmar: Mmar) -> None:
@@ -65,7 +65,8 @@ def refuse_changes(run: RunLayout, mmar: Mmar) -> None:
             raise EnvironmentFault(f"{run.configs / name} cannot be read: {error}") from error
         for path, old, new in changes(before, now):
             if not _only_adds(name, path, old, new, before):
-                refused.append(f"{name}: {format_path(path)} was {_said(old)}, is {_said(new)}")
+                where = f"{_TYPED.get(name, name)}: {format_path(path)}"
+                refused.append(f"{where} was {_said(old)}, is {_said(new)}")
     if refused:
         raise BadInput(
             f"the MMAR has changed since {run.root.name} began:\n    " + "\n    ".join(refused),

@@ -96,7 +96,8 @@ def run(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with --run-id, or the latest run, after any end, as it was started.",
+            help="Go on with --run-id, or the latest run, after any end, with its --set and"
+            " --automlconf.",
         ),
     ] = False,
     max_jobs: Annotated[

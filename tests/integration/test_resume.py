@@ -132,7 +132,7 @@ def test_a_resume_need_not_repeat_what_the_search_was_started_with(make_mmar: Ma
     assert "nothing is left to do" in done.stdout
     done = resume(mmar, "--set", "epochs=3")
     assert done.returncode == 2
-    assert "epochs was 2, is 3" in done.stderr
+    assert "--set: epochs was 2, is 3" in done.stderr
 
 
 def test_resuming_a_finished_search_changes_nothing(make_mmar: MakeMmar) -> None:
