@@ -77,6 +77,36 @@ def test_the_sample_is_valid(searched: MadeMmar) -> None:
     assert json.loads(done.stdout) == {"problems": []}
 
 
+@pytest.mark.parametrize("config", [*(SAMPLE / "config").glob("config_automl*.json")],
+                         ids=lambda file: file.stem)  # fmt: skip
+def test_each_search_of_the_sample_can_be_run(config: Path) -> None:
+    """Whatever --automlconf may name: no error, no warning, but for data that is not there yet."""
+    words = ("validate", str(SAMPLE), "--automlconf", config.name, "--strict", "--no-data-check")
+    done = subprocess.run(
+        [sys.executable, "-m", "mmar_automl", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_early_stopping_finds_what_the_grid_finds(tmp_path: Path) -> None:
+    """AutoController and AshaPruner come at least within a seed's noise of the best of the grid of
+    36 (0.8499), with fewer than its 1,080 epochs; docs/benchmarks.md has what was measured."""
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root, ignore=shutil.ignore_patterns("automl", "eval", "model*.pt"))
+    mmar = MadeMmar(root)
+    words = ("--automlconf", "config_automl_auto.json", "--workers", "cpu:cpu", "--no-mlflow")
+    done = mmar.run("run", "{root}", *words, timeout=3000)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = mmar.report()["jobs"]
+    assert len(jobs) == 40
+    assert {job["state"] for job in jobs} == {"finished", "pruned"}
+    assert max(job["score"] for job in jobs) >= 0.845
+    trained = [root / "automl/run_a" / job["name"] / "models/progress.jsonl" for job in jobs]
+    last = [json.loads(file.read_text().splitlines()[-1])["epoch"] for file in trained]
+    assert sum(last) < 1080
+
+
 def test_every_job_trained_for_real(searched: MadeMmar) -> None:
     """Scores are Dice values that differ, from as many epochs as were asked for."""
     jobs = searched.report()["jobs"]
