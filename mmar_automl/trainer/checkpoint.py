@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def guard(saver: Any, key_metric_of: Callable[[Any], float | None]) -> list[Any]
     def save_if_finite(engine: Any) -> None:
         value = key_metric_of(engine)
         if value is not None and math.isfinite(value):
-            save(engine)
+            with disk_faults():
+                save(engine)
 
     saver._key_metric_checkpoint = save_if_finite
     return inside
@@ -116,10 +118,28 @@ def write_checkpoint(file: Path, content: Mapping[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        torch.save(content, beside)
+        with disk_faults(), beside.open("wb") as stream:
+            torch.save(content, stream)
         os.replace(beside, file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def disk_faults() -> Iterator[None]:
+    """Raise the `OSError` of a write that failed, where torch tells of a wrong position instead.
+
+    The search takes a full disk for what it is by its name.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        reason: BaseException | None = error
+        while reason is not None and not isinstance(reason, OSError):
+            reason = reason.__context__
+        if reason is None:
+            raise
+        raise reason from None
 
 
 def _last_line(error: BaseException) -> str:
