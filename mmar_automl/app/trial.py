@@ -61,8 +61,8 @@ def check_first_rung(
                 component.name if grace is None else grace,
                 f"{component.name} cuts nothing: with {which} it judges from epoch {first} on, "
                 f"and a training has {epochs} epochs",
-                "lower its grace, validate more often, or leave it out; see docs/how-to/"
-                "stop-early.md",
+                "give it a smaller grace, validate more often, or leave it out; "
+                "see docs/how-to/stop-early.md",
             )
         )
     return problems

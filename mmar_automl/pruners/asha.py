@@ -16,8 +16,9 @@ class AshaPruner(Pruner):
     Rungs stand at `grace` epochs (by default where the first job comes to its fourth validation,
     or at a ninth of its epochs, whichever is later) and at `eta` times as many each, at the same
     epochs for all jobs; each has those below its own number of epochs. The best 1/`eta` of those
-    that have come to a rung go on, the others are paused there and are promoted once they are
-    among the best after all; with `promote` false they are stopped for good. Raises `ValueError`.
+    that have come to a rung go on, and who is behind them by no more than others have made up by
+    the next. The rest are paused there and are promoted once they are among these after all; with
+    `promote` false they are stopped for good. Raises `ValueError`.
     """
 
     def __init__(self, eta: int = 3, grace: int | None = None, promote: bool = True) -> None:
