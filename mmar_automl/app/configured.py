@@ -171,15 +171,19 @@ def _read_component(
     complaint = _arguments(cls, args)
     if complaint:
         close = [nearest(arg, _names(cls)) for arg in args if arg not in _names(cls)]
-        wrong(
-            (*path, "args"),
-            dict(args),
-            f"{cls.__name__}: {complaint}",
-            " ".join(filter(None, close)),
-        )
+        place, value = blamed(path, args, complaint)
+        wrong(place, value, f"{cls.__name__}: {complaint}", " ".join(filter(None, close)))
     if complaint or inspect.isabstract(cls):
         return
     components.append(Component(kind, str(name or dotted), cls, dict(args), path))
+
+
+def blamed(path: JsonPath, args: Mapping[str, Any], complaint: str) -> tuple[JsonPath, Any]:
+    """The place and value of the argument that a complaint begins with, else of them all."""
+    name = complaint.split(maxsplit=1)[0].rstrip(":") if complaint else ""
+    if name in args:
+        return (*path, "args", name), args[name]
+    return ((*path, "args") if args else path), dict(args)
 
 
 def _heading(cls: type[Any], method: str) -> str:

@@ -6,12 +6,11 @@ Classes of a user's own are not built here: nobody knows what they do when they 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from mmar_automl.api import Controller, Pruner
-from mmar_automl.app.configured import Component, is_ours
+from mmar_automl.app.configured import Component, blamed, is_ours
 from mmar_automl.app.precedence import epochs_of, interval_of
 from mmar_automl.defs import Context, ContextKey, SearchSpace
 from mmar_automl.errors import JsonPath, Problem
@@ -30,7 +29,7 @@ def check_refused(
     for component in components:
         refusal = _refusal(mmar, component, space) if is_ours(component.cls) else ""
         if refusal:
-            path, value = _blamed(component, refusal)
+            path, value = blamed(component.path, component.args, refusal)
             message = f"{component.cls.__name__}: {refusal}"
             problems.append(_problem(mmar, "error", path, value, message))
     return problems
@@ -84,15 +83,6 @@ def _refusal(mmar: Mmar, component: Component, space: SearchSpace | None) -> str
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
-
-
-def _blamed(component: Component, refusal: str) -> tuple[JsonPath, Any]:
-    """The place and value of the argument that a refusal begins with, else of them all."""
-    word = re.match(r"\w*", refusal)
-    name = word.group() if word else ""
-    if name in component.args:
-        return (*component.path, "args", name), component.args[name]
-    return ((*component.path, "args") if component.args else component.path), dict(component.args)
 
 
 def _problem(

@@ -131,6 +131,7 @@ def test_everything_at_once(run: Callable[..., Any], make: Callable[..., Path]) 
         ("controller", "TPEController", {"initial_points": [{"epochs": 7}]}, "initial_points",
          "initial_points: point 1: epochs = 7 is none of 2 choices: 3, 5"),
         ("pruner", "AshaPruner", {"eta": 1}, "eta", "eta is at least 2, got 1"),
+        ("pruner", "AshaPruner", {"eta": "3"}, "eta", "eta must be int, got '3'"),
         ("handlers", "MMARHandler", {"num_mmars_to_keep": 0}, "num_mmars_to_keep",
          "num_mmars_to_keep is at least 1, got 0"),
     ],
