@@ -13,6 +13,8 @@ from mmar_automl.search.distinct import enumerate_distinct
 
 AT_ONCE = 10_000
 """A larger grid is handed out as jobs end, so that the queue stays bounded."""
+MOST_LEVELS = 10_000
+"""Of a range. Whoever asks for more has mistaken `num` for something else."""
 
 
 class GridController(Controller):
@@ -21,7 +23,8 @@ class GridController(Controller):
     Levels run from min to max, evenly on the range's scale; a range with a step, and an int range
     of at most `num` values, take all of theirs. `max_jobs` cuts the grid off; by default all of
     it is run. `initial_points` come first: `"default"` (the config's own values), `"none"`, or a
-    list of `{name: value}`. Raises `ValueError` for `num` or `max_jobs` below 1.
+    list of `{name: value}`. Raises `ValueError` for `num` or `max_jobs` below 1, and for more than
+    `MOST_LEVELS` levels.
     """
 
     def __init__(
@@ -32,6 +35,8 @@ class GridController(Controller):
     ) -> None:
         if num < 1:
             raise ValueError(f"num is at least 1, got {num}")
+        if num > MOST_LEVELS:
+            raise ValueError(f"num is at most {MOST_LEVELS:,} levels of each range, got {num}")
         if max_jobs is not None and max_jobs < 1:
             raise ValueError(f"max_jobs is at least 1, got {max_jobs}")
         self._num = num

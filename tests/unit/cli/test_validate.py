@@ -125,6 +125,8 @@ def test_everything_at_once(run: Callable[..., Any], make: Callable[..., Path]) 
          "initial_design is at least 1, got 0"),
         ("controller", "ReinforcementController", {"enum": "joint"}, "enum",
          'enum: joint needs mode: critic; classic is "product"'),
+        ("controller", "GridController", {"num": 1_000_000_000}, "num",
+         "num is at most 10,000 levels of each range, got 1000000000"),
         ("controller", "GridController", {"num": 2, "initial_points": [{"epohcs": 3}]},
          "initial_points",
          "initial_points: point 1: 'epohcs' is no parameter, did you mean 'epochs'?"),
