@@ -2,18 +2,16 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 
 import pytest
-import torch
 
 from mmar_automl.errors import BadInput, ConfigProblems, EnvironmentFault
 from mmar_automl.jobs import result
 from mmar_automl.mmar.layout import MmarLayout
 from mmar_automl.trainer.build import CannotBuild
-from mmar_automl.trainer.checkpoint import UnfitCheckpoint, write_checkpoint
+from mmar_automl.trainer.checkpoint import UnfitCheckpoint
 from mmar_automl.trainer.run import Request, TrainingFailed, evaluate_checkpoint, train
 
 
@@ -53,24 +51,31 @@ def test_fault_in_a_loader_process_is_named_too(mmar, config):
     assert "image_" in text.rpartition("[")[2]
 
 
-@pytest.fixture
-def small_files():
-    """A limit on the size of files, which refuses a write where a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+WRITE = """
+import sys, torch
+from pathlib import Path
+from mmar_automl.trainer.checkpoint import write_checkpoint
+write_checkpoint(Path(sys.argv[1]), {"model": torch.zeros(100_000)})
+"""
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_checkpoint_that_cannot_be_written_is_told_as_the_disks_fault(mmar, config, tmp_path):
     """Not as the wrong position that torch comes to: a search ends for a full disk, by its name."""
-    with pytest.raises(OSError, match="File too large"):
-        write_checkpoint(tmp_path / "model.pt", {"model": torch.zeros(100_000)})
+
+    def limited(*words):
+        # A limit on the size of files refuses a write where a full disk would.
+        argv = ["bash", "-c", 'ulimit -f 16; exec "$@"', "-", sys.executable, *map(str, words)]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+    done = limited("-c", WRITE, tmp_path / "model.pt")
+    assert "OSError: [Errno 27] File too large" in done.stderr
     assert list(tmp_path.iterdir()) == []
     config["train"]["model"]["args"]["channels"] = [16, 32]
-    with pytest.raises(TrainingFailed, match=r"CheckpointSaver\(.*OSError: .*File too large"):
-        train(Request(root=mmar(config)))
+    done = limited("-m", "mmar_automl", "train", "-m", mmar(config))
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "CheckpointSaver(" in last
+    assert last.endswith("OSError: [Errno 27] File too large")
 
 
 def test_expression_that_fails_is_named(mmar, config):
