@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmar_automl.app.changes import changes as differences
+from mmar_automl.app.kept import kept_config
 from mmar_automl.app.record import changes_of, read_space
 from mmar_automl.app.results import Run, read_run, report_of
 from mmar_automl.defs import RunState, SearchResult
@@ -60,7 +61,7 @@ def find_best(root: Path, run_id: str | None) -> Best:
             f"{report.state}"
         )
     notes: list[str] = []
-    base = _kept(run, run.layout.train_config.name)
+    base = kept_config(run.run, run.layout.train_config.name)
     if base is None:
         notes.append("the base config that the search kept cannot be read")
     found = changes_of(row, base, read_space(base, notes), notes)
@@ -70,7 +71,7 @@ def find_best(root: Path, run_id: str | None) -> Best:
         row=row,
         changes=None if found is None else tuple(found),
         notes=tuple(notes),
-        overrides=_kept(run, "set.json") or {},
+        overrides=kept_config(run.run, "set.json") or {},
     )
 
 
@@ -87,7 +88,7 @@ def apply_best(best: Best) -> Applied:
             f"{name} still runs, and its best may change",
             f"wait, or end it: mmar-automl stop {run.layout.root} {name}",
         )
-    base = _kept(run, run.layout.train_config.name)
+    base = kept_config(run.run, run.layout.train_config.name)
     if base is None:
         raise EnvironmentFault(f"{run.run.configs} has no readable base config")
     target = _target(best, base)
@@ -138,14 +139,6 @@ def _free_name(file: Path, run_id: str) -> Path:
     while (kept := file.with_name(f"{name}{'' if number == 1 else f'_{number}'}.json")).exists():
         number += 1
     return kept
-
-
-def _kept(run: Run, name: str) -> dict[str, Any] | None:
-    try:
-        data = read_json(run.run.configs / name).data
-    except (OSError, UnreadableJson):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def change_json(change: Change) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from mmar_automl.app.kept import kept_config
 from mmar_automl.errors import MISSING, BadInput, EnvironmentFault, JsonPath, format_path
 from mmar_automl.mmar.layout import RunLayout
 from mmar_automl.mmar.load import Mmar
@@ -32,8 +32,8 @@ def words_of(run: RunLayout) -> tuple[dict[str, Any], str | None]:
 
     A resume need not repeat them. What is not kept, or cannot be read, is not there.
     """
-    chosen = _read(run.configs / _CHOSEN).get("automlconf")
-    return _read(run.configs / "set.json"), chosen if isinstance(chosen, str) else None
+    chosen = (kept_config(run, _CHOSEN) or {}).get("automlconf")
+    return kept_config(run, "set.json") or {}, chosen if isinstance(chosen, str) else None
 
 
 def _automlconf(mmar: Mmar) -> str | None:
@@ -42,14 +42,6 @@ def _automlconf(mmar: Mmar) -> str | None:
     if file == mmar.layout.automl_config:
         return None
     return str(file.relative_to(config) if file.is_relative_to(config) else file)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = read_json(file).data
-    except (OSError, UnreadableJson):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def refuse_changes(run: RunLayout, mmar: Mmar) -> None:

@@ -69,14 +69,11 @@ def read_components(mmar: Mmar) -> tuple[list[Component], list[Problem]]:
             disabled = substitute_or_none(bodies.get("disabled"), known)
             if disabled is True:
                 problems.append(
-                    Problem(
-                        severity="error",
-                        file=str(mmar.automl_config.file),
-                        line=mmar.automl_config.line((kind, "disabled")),
-                        path=(kind, "disabled"),
-                        value=bodies.get("disabled"),
-                        message=f"a search needs a {kind}, and this one is disabled",
-                        hint=f"delete it for {DEFAULT_NAMES[kind]}, or enable it",
+                    mmar.automl_config.problem(
+                        (kind, "disabled"),
+                        bodies.get("disabled"),
+                        f"a search needs a {kind}, and this one is disabled",
+                        f"delete it for {DEFAULT_NAMES[kind]}, or enable it",
                     )
                 )
     return components, problems
@@ -99,20 +96,9 @@ def _read_component(
     components: list[Component],
     problems: list[Problem],
 ) -> None:
-    source = mmar.automl_config
 
     def wrong(place: JsonPath, value: Any, message: str, hint: str = "") -> None:
-        problems.append(
-            Problem(
-                severity="error",
-                file=str(source.file),
-                line=source.line(place),
-                path=place,
-                value=value,
-                message=message,
-                hint=hint,
-            )
-        )
+        problems.append(mmar.automl_config.problem(place, value, message, hint))
 
     try:
         body = substitute(dict(raw), known)

@@ -31,7 +31,7 @@ def check_overridden(mmar: Mmar, space: SearchSpace) -> list[Problem]:
         else:
             continue
         message = f"{name!r} is searched, but {where} sets it for every job"
-        problems.append(_error(mmar, path, name, message, hint))
+        problems.append(mmar.train_config.problem(path, name, message, hint))
     return problems
 
 
@@ -44,8 +44,7 @@ def check_validation_interval(mmar: Mmar, space: SearchSpace) -> list[Problem]:
     # The search entry is the place to mend, where there is one.
     path = epochs_path if len(epochs_path) > 1 else path
     return [
-        _error(
-            mmar,
+        mmar.train_config.problem(
             path,
             epochs if path == epochs_path else interval,
             f"validation every {interval} epochs, but a training has {epochs}: "
@@ -127,15 +126,3 @@ def _first_level(space: SearchSpace) -> Iterator[tuple[str, JsonPath]]:
         if not parameter.component:
             for position, arg in enumerate(parameter.args):
                 yield arg.name, (*parameter.source, "args", position)
-
-
-def _error(mmar: Mmar, path: JsonPath, value: Any, message: str, hint: str) -> Problem:
-    return Problem(
-        severity="error",
-        file=str(mmar.train_config.file),
-        line=mmar.train_config.line(path),
-        path=path,
-        value=value,
-        message=message,
-        hint=hint,
-    )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from mmar_automl.api import Controller, Pruner
 from mmar_automl.app.configured import Component, blamed, is_ours
@@ -31,7 +30,7 @@ def check_refused(
         if refusal:
             path, value = blamed(component.path, component.args, refusal)
             message = f"{component.cls.__name__}: {refusal}"
-            problems.append(_problem(mmar, "error", path, value, message))
+            problems.append(mmar.automl_config.problem(path, value, message))
     return problems
 
 
@@ -53,15 +52,14 @@ def check_first_rung(
         which = f"the {VALIDATIONS}th validation" if grace is None else f"its grace of {grace}"
         path: JsonPath = component.path if grace is None else (*component.path, "args", "grace")
         problems.append(
-            _problem(
-                mmar,
-                "warning",
+            mmar.automl_config.problem(
                 path,
                 component.name if grace is None else grace,
                 f"{component.name} cuts nothing: with {which} it judges from epoch {first} on, "
                 f"and a training has {epochs} epochs",
                 "give it a smaller grace, validate more often, or leave it out; "
                 "see docs/how-to/stop-early.md",
+                severity="warning",
             )
         )
     return problems
@@ -83,18 +81,3 @@ def _refusal(mmar: Mmar, component: Component, space: SearchSpace | None) -> str
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
-
-
-def _problem(
-    mmar: Mmar, severity: Any, path: JsonPath, value: Any, message: str, hint: str = ""
-) -> Problem:
-    source = mmar.automl_config
-    return Problem(
-        severity=severity,
-        file=str(source.file),
-        line=source.line(path),
-        path=path,
-        value=value,
-        message=message,
-        hint=hint,
-    )

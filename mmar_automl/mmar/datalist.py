@@ -31,10 +31,10 @@ def check_data_list(mmar: Mmar) -> list[Problem]:
                 filled[key] = substitute(dataset.get(key), mmar.variables)
             except UnknownVariable as error:
                 hint = "define it in config/environment.json or with --set"
-                problems.append(_error(mmar.train_config, path, dataset[key], str(error), hint))
+                problems.append(mmar.train_config.problem(path, dataset[key], str(error), hint))
                 continue
             if not isinstance(filled[key], (str, type(None))):
-                problems.append(_error(mmar.train_config, path, dataset[key], "must be a text"))
+                problems.append(mmar.train_config.problem(path, dataset[key], "must be a text"))
         if len(problems) == before and filled["data_list_file_path"]:
             problems += _check_list(mmar, str(place[0]), filled)
     return _once(problems)
@@ -44,18 +44,6 @@ def _once(problems: list[Problem]) -> list[Problem]:
     """Training and validation often share a list: its problems are told once."""
     first = {(problem.file, problem.path, problem.message): problem for problem in problems}
     return list(first.values())
-
-
-def _error(source: JsonSource, path: JsonPath, value: Any, message: str, hint: str = "") -> Problem:
-    return Problem(
-        severity="error",
-        file=str(source.file),
-        line=source.line(path),
-        path=path,
-        value=value,
-        message=message,
-        hint=hint,
-    )
 
 
 def _datasets(config: Mapping[str, Any]) -> Iterator[tuple[JsonPath, Mapping[str, Any]]]:
@@ -92,7 +80,7 @@ def _check_list(mmar: Mmar, section: str, dataset: Mapping[str, Any]) -> list[Pr
             "missing" if entries is None else "empty" if entries == [] else "no list"
         )
         value = MISSING if entries is None else entries
-        return [*odd, _error(source, (key,), value, message, f"the file has {present}")]
+        return [*odd, source.problem((key,), value, message, f"the file has {present}")]
     base = Path(os.path.join(root, dataset["data_file_base_dir"] or file.parent))
     return [*odd, *_check_entries(source, key, entries, base, mmar)]
 
@@ -104,8 +92,7 @@ def _no_list(mmar: Mmar, file: Path) -> Problem:
     tried = [str(file)]
     if isinstance(raw, str) and raw and not Path(raw).is_absolute():
         tried = [str(root / raw), str(root / "commands" / raw)]
-    return _error(
-        mmar.environment,
+    return mmar.environment.problem(
         ("DATASET_JSON",),
         raw or str(file),
         "no such data list",
@@ -124,14 +111,14 @@ def _check_entries(
         path: JsonPath = (key, index)
         if not isinstance(entry, Mapping):
             hint = 'write {"image": "…", "label": "…"}'
-            problems.append(_error(source, path, entry, "the entry is no object", hint))
+            problems.append(source.problem(path, entry, "the entry is no object", hint))
             continue
         for name in ("image", "label"):
             # The label of a classification is a number, not a file.
             if name == "label" and not segmentation:
                 continue
             if name not in entry:
-                problems.append(_error(source, path, dict(entry), f"the entry names no {name}"))
+                problems.append(source.problem(path, dict(entry), f"the entry names no {name}"))
             files = entry.get(name)
             for relative in files if isinstance(files, list) else [files]:
                 if isinstance(relative, str):
@@ -141,8 +128,7 @@ def _check_entries(
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         problems.append(
-            _error(
-                source,
+            source.problem(
                 missing[0][0],
                 os.path.relpath(missing[0][1], base),
                 f"{len(missing)} of the files of {key!r} ({len(entries)} entries) do not exist: "

@@ -65,15 +65,7 @@ def _problem(source: JsonSource, path: JsonPath, error: jsonschema.ValidationErr
     message, hint = _message(error), str(rule.get("description", ""))
     if "number" in message and isinstance(error.instance, str) and _is_number(error.instance):
         message, hint = "a number in quotes", f"write {error.instance} without quotes"
-    return Problem(
-        severity="error",
-        file=str(source.file),
-        line=source.line(path),
-        path=path,
-        value=MISSING if missing else error.instance,
-        message=message,
-        hint=hint,
-    )
+    return source.problem(path, MISSING if missing else error.instance, message, hint)
 
 
 def _is_number(text: str) -> bool:

@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from mmar_automl.errors import JsonPath, Problem
 
@@ -39,6 +39,25 @@ class JsonSource:
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path)
+
+    def problem(
+        self,
+        path: JsonPath,
+        value: Any,
+        message: str,
+        hint: str = "",
+        severity: Literal["error", "warning"] = "error",
+    ) -> Problem:
+        """What is wrong at a JSON path of this file, with its line."""
+        return Problem(
+            severity=severity,
+            file=str(self.file),
+            line=self.line(path),
+            path=path,
+            value=value,
+            message=message,
+            hint=hint,
+        )
 
 
 class UnreadableJson(Exception):

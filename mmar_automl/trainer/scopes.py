@@ -49,15 +49,7 @@ class Findings:
         hint: str = "",
         severity: Literal["error", "warning"] = "error",
     ) -> None:
-        self._problems[path, message] = Problem(
-            severity=severity,
-            message=message,
-            file=str(self._source.file),
-            line=self._source.line(path),
-            path=path,
-            value=value,
-            hint=hint,
-        )
+        self._problems[path, message] = self._source.problem(path, value, message, hint, severity)
 
 
 class Scopes:
