@@ -20,7 +20,7 @@ class AutoController(Proposer):
 
     A finite space that is not larger than the budget is enumerated. Otherwise a quasi-random
     design of four configurations, the config's own among them, then a Gaussian process with
-    noisy expected improvement (`BayesianController`), conditions or not; for more than
+    augmented expected improvement (`BayesianController`), conditions or not; for more than
     40 parameters, and from 200 outcomes on, the Parzen estimator (`TPEController`). The rule is
     measured: docs/benchmarks.md.
     """

@@ -110,9 +110,9 @@ def _kept(scores: Array) -> npt.NDArray[np.intp]:
 
 
 class BayesianController(Proposer):
-    """Bayesian optimisation: a Gaussian process, and the expected improvement on noisy scores.
+    """Bayesian optimisation: a Gaussian process, and the augmented expected improvement.
 
-    A quasi-random design of `initial_design` configurations (4), then the maximum of the expected
+    A quasi-random design of `initial_design` configurations (4), then the maximum of that
     improvement given all outcomes, jobs that still run being expected to come out as predicted
     (Ginsbourger et al., 2010). For up to a few hundred jobs and some twenty parameters.
     """
